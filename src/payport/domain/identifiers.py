@@ -1,0 +1,107 @@
+"""
+payport's own ids, and the one encoding that every derived id and key is made with.
+
+An id is derived from what the application said (scope, environment, kind, reference), so that any
+process finds the same object without asking anybody. A provider's id is data and never an id here.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from payport.domain.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Environment", "Kind", "check_reference", "check_scope", "derive_id", "digest"]
+
+#: Longest reference an application may use. Every provider we know keeps at least this many.
+MAX_REFERENCE = 80
+MAX_SCOPE = 64
+
+_PRINTABLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+_PATH_LIKE = re.compile(r"\.\.|[/\\?#%]")
+
+
+class Environment(StrEnum):
+    """Where the money is. Decided by the provider's key and part of every identity."""
+
+    #: Play money.
+    TEST = "test"
+    #: Real money.
+    LIVE = "live"
+
+
+class Kind(StrEnum):
+    """What an own id names; also its prefix."""
+
+    PAYMENT = "pay"
+    REFUND = "rfd"
+    OPERATION = "opn"
+    EVENT = "evt"
+
+
+def digest(parts: Sequence[str]) -> str:
+    """
+    Return 52 characters of lower-case base32 of SHA-256 over the length-prefixed parts.
+
+    Each part is preceded by its length in bytes, so (`ab`, `c`) and (`a`, `bc`) differ.
+    """
+    hashed = hashlib.sha256()
+    for part in parts:
+        encoded = part.encode()
+        hashed.update(len(encoded).to_bytes(4, "big"))
+        hashed.update(encoded)
+    return base64.b32encode(hashed.digest()).decode().rstrip("=").lower()
+
+
+def derive_id(kind: Kind, *parts: str) -> str:
+    """Return `<kind>_` and 26 characters (130 bits) of the digest of kind and parts."""
+    return f"{kind.value}_{digest((kind.value, *parts))[:26]}"
+
+
+def check_reference(reference: object, *, operation: str, field: str = "reference") -> str:
+    """
+    Return the reference, or refuse it.
+
+    References are 1 to 80 printable ASCII characters without surrounding spaces, and without the
+    characters of paths and URLs: some providers put them into one.
+
+    Raises:
+        InvalidRequest: Blank, over-long, not printable or path-like.
+    """
+    if not isinstance(reference, str):
+        raise _refused(f"must be text, not {type(reference).__name__}", operation, field)
+    if not reference.strip():
+        raise _refused("must not be blank", operation, field)
+    if len(reference) > MAX_REFERENCE:
+        found = f"at most {MAX_REFERENCE} characters are kept, not {len(reference)}"
+        raise _refused(found, operation, field)
+    if not _PRINTABLE.fullmatch(reference):
+        raise _refused("must be printable ASCII without spaces around it", operation, field)
+    if _PATH_LIKE.search(reference):
+        raise _refused("must not contain '..' or any of / \\ ? # %", operation, field)
+    return reference
+
+
+def check_scope(scope: object) -> str:
+    """
+    Return the scope, or refuse it by the rules of references, with at most 64 characters.
+
+    Raises:
+        InvalidRequest: Blank, over-long, not printable or path-like.
+    """
+    checked = check_reference(scope, operation="Payport", field="scope")
+    if len(checked) > MAX_SCOPE:
+        raise _refused(f"at most {MAX_SCOPE} characters are kept", "Payport", "scope")
+    return checked
+
+
+def _refused(why: str, operation: str, field: str) -> InvalidRequest:
+    advice = "Pass a short stable id of your own, such as 'order_12345'."
+    return InvalidRequest(f"{why}. {advice}", operation=operation, field=field)
