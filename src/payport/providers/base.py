@@ -1,0 +1,444 @@
+"""
+What an adapter implements: two plain protocols of twelve methods, or one colourless `Adapter`.
+
+Users never call these; the client does. A method that could change something takes a command and a
+`Call`, and returns an `Answer` (facts) or a `Failure` (classified): it raises only for bugs. The
+easy way to both protocols is one `Adapter` whose operations are exchanges, run by `SyncProvider`
+and `AsyncProvider`. An adapter over a vendor's SDK with I/O of its own may implement a protocol
+directly.
+"""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar, runtime_checkable
+
+from payport.domain.errors import ConfigurationError, UnsupportedOperation
+from payport.providers.exchange import Exchange, TransportError, Wire, run, run_async
+from payport.providers.outcomes import Account, Failure, Outcome, failure_from_transport, judged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from payport.domain.identifiers import Environment
+    from payport.providers.commands import (
+        CancelPayment,
+        CapturePayment,
+        Command,
+        ConfirmPayment,
+        CreatePayment,
+        CreateRefund,
+        Lookup,
+    )
+    from payport.providers.deliveries import Delivery, WebhookRequest
+    from payport.providers.exchange import AsyncSend, Call, Request, Send
+    from payport.providers.spec import ProviderSpec
+
+__all__ = [
+    "Adapter",
+    "AsyncPaymentProvider",
+    "AsyncProvider",
+    "PaymentProvider",
+    "SyncProvider",
+]
+
+R = TypeVar("R")
+
+
+@runtime_checkable
+class PaymentProvider(Protocol):
+    """
+    A processor, blocking.
+
+    Every method that talks to the provider is safe to call from several threads. `call.guard` is
+    called before each write to the wire and `call.exact` replaces the first request that changes
+    something; `SyncProvider` does both. Every object that is created carries `call.key` as its tag.
+    """
+
+    @property
+    def spec(self) -> ProviderSpec:
+        """What the adapter declares."""
+        ...
+
+    @property
+    def environment(self) -> Environment:
+        """Test or live, decided by the credentials when the provider was constructed."""
+        ...
+
+    def account(self, call: Call) -> Account | Failure:
+        """
+        The account the credentials really belong to. Asked once per process and remembered by
+        the client, so that an operation is never recovered at another account.
+        """
+        ...
+
+    def render(self, command: Command, key: str) -> Request:
+        """
+        The exact first request that carries the command out. Pure: no I/O, and equal for equal
+        arguments within one version of the adapter.
+        """
+        ...
+
+    def create_payment(self, command: CreatePayment, call: Call) -> Outcome:
+        """
+        Make a chargeable object and, where `command.confirm`, charge or authorise it.
+
+        Answer with the attempt's facts, and with captures where money was taken. A decline is an
+        answer. A provider without CREATE_UNCONFIRMED is never called with `confirm=False`.
+        """
+        ...
+
+    def confirm_payment(self, command: ConfirmPayment, call: Call) -> Outcome:
+        """
+        Charge or authorise: the object named `command.payment_ref`, or where that is None a new
+        one made from the command's terms.
+        """
+        ...
+
+    def capture_payment(self, command: CapturePayment, call: Call) -> Outcome:
+        """Take held money. Answer with a capture fact; pending where it is only acknowledged."""
+        ...
+
+    def cancel_payment(self, command: CancelPayment, call: Call) -> Outcome:
+        """Release held money. Answer with the attempt's facts; processing where acknowledged."""
+        ...
+
+    def retrieve_payment(self, payment_ref: str, call: Call) -> Outcome:
+        """All facts about the object as they are now: attempt, captures, refunds, disputes."""
+        ...
+
+    def create_refund(self, command: CreateRefund, call: Call) -> Outcome:
+        """Give money back. Answer with a refund fact; pending where it is only acknowledged."""
+        ...
+
+    def retrieve_refund(self, refund_ref: str, call: Call) -> Outcome:
+        """The refund's fact as it is now."""
+        ...
+
+    def find(self, lookup: Lookup, call: Call) -> Outcome:
+        """
+        Facts that prove that the operation took effect: of an object that carries its key.
+
+        NOT_FOUND otherwise, which proves nothing. Listings that are consistent come before
+        searches that lag.
+        """
+        ...
+
+    def parse_webhook(self, request: WebhookRequest, *, now: datetime) -> tuple[Delivery, ...]:
+        """
+        Verify the whole request and read the deliveries in it. Pure.
+
+        Raises:
+            WebhookRejected: Signature, replay window or shape; for any input whatever.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free what this provider opened itself. Calling it again does nothing."""
+        ...
+
+
+@runtime_checkable
+class AsyncPaymentProvider(Protocol):
+    """
+    A processor, awaited. The same contract as `PaymentProvider`, method by method; `render` and
+    `parse_webhook` are pure and so not awaited. Belongs to one running event loop.
+    """
+
+    @property
+    def spec(self) -> ProviderSpec:
+        """What the adapter declares."""
+        ...
+
+    @property
+    def environment(self) -> Environment:
+        """Test or live."""
+        ...
+
+    async def account(self, call: Call) -> Account | Failure:
+        """See `PaymentProvider.account`."""
+        ...
+
+    def render(self, command: Command, key: str) -> Request:
+        """See `PaymentProvider.render`."""
+        ...
+
+    async def create_payment(self, command: CreatePayment, call: Call) -> Outcome:
+        """See `PaymentProvider.create_payment`."""
+        ...
+
+    async def confirm_payment(self, command: ConfirmPayment, call: Call) -> Outcome:
+        """See `PaymentProvider.confirm_payment`."""
+        ...
+
+    async def capture_payment(self, command: CapturePayment, call: Call) -> Outcome:
+        """See `PaymentProvider.capture_payment`."""
+        ...
+
+    async def cancel_payment(self, command: CancelPayment, call: Call) -> Outcome:
+        """See `PaymentProvider.cancel_payment`."""
+        ...
+
+    async def retrieve_payment(self, payment_ref: str, call: Call) -> Outcome:
+        """See `PaymentProvider.retrieve_payment`."""
+        ...
+
+    async def create_refund(self, command: CreateRefund, call: Call) -> Outcome:
+        """See `PaymentProvider.create_refund`."""
+        ...
+
+    async def retrieve_refund(self, refund_ref: str, call: Call) -> Outcome:
+        """See `PaymentProvider.retrieve_refund`."""
+        ...
+
+    async def find(self, lookup: Lookup, call: Call) -> Outcome:
+        """See `PaymentProvider.find`."""
+        ...
+
+    def parse_webhook(self, request: WebhookRequest, *, now: datetime) -> tuple[Delivery, ...]:
+        """See `PaymentProvider.parse_webhook`."""
+        ...
+
+    async def aclose(self) -> None:
+        """See `PaymentProvider.close`."""
+        ...
+
+
+class Adapter(abc.ABC):
+    """
+    A processor without colour: every operation is an exchange. What each has to do is said at
+    `PaymentProvider`. Operations that a provider lacks keep their default here, which refuses.
+    """
+
+    spec: ProviderSpec
+    environment: Environment
+
+    @abc.abstractmethod
+    def account(self) -> Exchange[Account | Failure]:
+        """See `PaymentProvider.account`."""
+
+    @abc.abstractmethod
+    def create_payment(self, command: CreatePayment, key: str) -> Exchange[Outcome]:
+        """See `PaymentProvider.create_payment`."""
+
+    @abc.abstractmethod
+    def confirm_payment(self, command: ConfirmPayment, key: str) -> Exchange[Outcome]:
+        """See `PaymentProvider.confirm_payment`."""
+
+    def capture_payment(self, command: CapturePayment, key: str) -> Exchange[Outcome]:
+        """See `PaymentProvider.capture_payment`."""
+        del command, key
+        self._lacks("capture_payment")
+
+    def cancel_payment(self, command: CancelPayment, key: str) -> Exchange[Outcome]:
+        """See `PaymentProvider.cancel_payment`."""
+        del command, key
+        self._lacks("cancel_payment")
+
+    def retrieve_payment(self, payment_ref: str) -> Exchange[Outcome]:
+        """See `PaymentProvider.retrieve_payment`."""
+        del payment_ref
+        self._lacks("retrieve_payment")
+
+    def create_refund(self, command: CreateRefund, key: str) -> Exchange[Outcome]:
+        """See `PaymentProvider.create_refund`."""
+        del command, key
+        self._lacks("create_refund")
+
+    def retrieve_refund(self, refund_ref: str) -> Exchange[Outcome]:
+        """See `PaymentProvider.retrieve_refund`."""
+        del refund_ref
+        self._lacks("retrieve_refund")
+
+    def find(self, lookup: Lookup) -> Exchange[Outcome]:
+        """See `PaymentProvider.find`."""
+        del lookup
+        self._lacks("find")
+
+    @abc.abstractmethod
+    def parse_webhook(self, request: WebhookRequest, *, now: datetime) -> tuple[Delivery, ...]:
+        """See `PaymentProvider.parse_webhook`."""
+
+    def _lacks(self, operation: str) -> NoReturn:
+        raise UnsupportedOperation(
+            f"{self.spec.name} cannot do this. Nothing was sent.",
+            operation=operation,
+            provider=self.spec.name,
+        )
+
+    def exchange(self, command: Command, key: str) -> Exchange[Outcome]:
+        """The exchange that carries a command out."""
+        operation: Callable[[Any, str], Exchange[Outcome]] = getattr(self, command.operation)
+        return operation(command, key)
+
+    def render(self, command: Command, key: str) -> Request:
+        """The exchange's first request; the exchange is then dropped."""
+        exchange = self.exchange(command, key)
+        try:
+            return next(exchange)
+        finally:
+            exchange.close()
+
+
+A = TypeVar("A", bound=Adapter)
+
+
+class _Colourless(Generic[A]):
+    """What both colours of a provider are alike in."""
+
+    def __init__(self, adapter: A) -> None:
+        self.adapter = adapter
+
+    @property
+    def spec(self) -> ProviderSpec:
+        """What the adapter declares."""
+        return self.adapter.spec
+
+    @property
+    def environment(self) -> Environment:
+        """Test or live."""
+        return self.adapter.environment
+
+    def render(self, command: Command, key: str) -> Request:
+        """The exact first request that carries the command out."""
+        return self.adapter.render(command, key)
+
+    def parse_webhook(self, request: WebhookRequest, *, now: datetime) -> tuple[Delivery, ...]:
+        """Verify the whole request and read the deliveries in it."""
+        return self.adapter.parse_webhook(request, now=now)
+
+    def __repr__(self) -> str:
+        # Never the adapter's attributes: they hold the key.
+        return f"<{type(self).__name__} {self.spec.name} {self.environment}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise ConfigurationError(
+            "a provider holds credentials and connections and cannot be pickled. "
+            "Construct one in each process.",
+            operation=type(self).__name__,
+        )
+
+
+class SyncProvider(_Colourless[A]):
+    """Runs an adapter's exchanges with a blocking sender. A `PaymentProvider`."""
+
+    def __init__(self, adapter: A, send: Send) -> None:
+        super().__init__(adapter)
+        self._send = send
+
+    def account(self, call: Call) -> Account | Failure:
+        """See `PaymentProvider.account`."""
+        return self._run(self.adapter.account(), call)
+
+    def create_payment(self, command: CreatePayment, call: Call) -> Outcome:
+        """See `PaymentProvider.create_payment`."""
+        return self._run(self.adapter.create_payment(command, call.key or ""), call)
+
+    def confirm_payment(self, command: ConfirmPayment, call: Call) -> Outcome:
+        """See `PaymentProvider.confirm_payment`."""
+        return self._run(self.adapter.confirm_payment(command, call.key or ""), call)
+
+    def capture_payment(self, command: CapturePayment, call: Call) -> Outcome:
+        """See `PaymentProvider.capture_payment`."""
+        return self._run(self.adapter.capture_payment(command, call.key or ""), call)
+
+    def cancel_payment(self, command: CancelPayment, call: Call) -> Outcome:
+        """See `PaymentProvider.cancel_payment`."""
+        return self._run(self.adapter.cancel_payment(command, call.key or ""), call)
+
+    def retrieve_payment(self, payment_ref: str, call: Call) -> Outcome:
+        """See `PaymentProvider.retrieve_payment`."""
+        return self._run(self.adapter.retrieve_payment(payment_ref), call)
+
+    def create_refund(self, command: CreateRefund, call: Call) -> Outcome:
+        """See `PaymentProvider.create_refund`."""
+        return self._run(self.adapter.create_refund(command, call.key or ""), call)
+
+    def retrieve_refund(self, refund_ref: str, call: Call) -> Outcome:
+        """See `PaymentProvider.retrieve_refund`."""
+        return self._run(self.adapter.retrieve_refund(refund_ref), call)
+
+    def find(self, lookup: Lookup, call: Call) -> Outcome:
+        """See `PaymentProvider.find`."""
+        return self._run(self.adapter.find(lookup), call)
+
+    def close(self) -> None:
+        """Close the sender, if it can be closed."""
+        close = getattr(self._send, "close", None)
+        if close is not None:
+            close()
+
+    def _run(self, exchange: Exchange[R | Failure], call: Call) -> R | Failure:
+        wire = Wire(call)
+
+        def send(request: Request) -> Any:
+            return self._send(wire.outgoing(request), timeout=call.timeout)
+
+        try:
+            outcome = run(exchange, send)
+        except TransportError as error:
+            outcome = failure_from_transport(error)
+        return judged(outcome, answered=wire.answered)
+
+
+class AsyncProvider(_Colourless[A]):
+    """Runs an adapter's exchanges with an awaitable sender. An `AsyncPaymentProvider`."""
+
+    def __init__(self, adapter: A, send: AsyncSend) -> None:
+        super().__init__(adapter)
+        self._send = send
+
+    async def account(self, call: Call) -> Account | Failure:
+        """See `PaymentProvider.account`."""
+        return await self._run(self.adapter.account(), call)
+
+    async def create_payment(self, command: CreatePayment, call: Call) -> Outcome:
+        """See `PaymentProvider.create_payment`."""
+        return await self._run(self.adapter.create_payment(command, call.key or ""), call)
+
+    async def confirm_payment(self, command: ConfirmPayment, call: Call) -> Outcome:
+        """See `PaymentProvider.confirm_payment`."""
+        return await self._run(self.adapter.confirm_payment(command, call.key or ""), call)
+
+    async def capture_payment(self, command: CapturePayment, call: Call) -> Outcome:
+        """See `PaymentProvider.capture_payment`."""
+        return await self._run(self.adapter.capture_payment(command, call.key or ""), call)
+
+    async def cancel_payment(self, command: CancelPayment, call: Call) -> Outcome:
+        """See `PaymentProvider.cancel_payment`."""
+        return await self._run(self.adapter.cancel_payment(command, call.key or ""), call)
+
+    async def retrieve_payment(self, payment_ref: str, call: Call) -> Outcome:
+        """See `PaymentProvider.retrieve_payment`."""
+        return await self._run(self.adapter.retrieve_payment(payment_ref), call)
+
+    async def create_refund(self, command: CreateRefund, call: Call) -> Outcome:
+        """See `PaymentProvider.create_refund`."""
+        return await self._run(self.adapter.create_refund(command, call.key or ""), call)
+
+    async def retrieve_refund(self, refund_ref: str, call: Call) -> Outcome:
+        """See `PaymentProvider.retrieve_refund`."""
+        return await self._run(self.adapter.retrieve_refund(refund_ref), call)
+
+    async def find(self, lookup: Lookup, call: Call) -> Outcome:
+        """See `PaymentProvider.find`."""
+        return await self._run(self.adapter.find(lookup), call)
+
+    async def aclose(self) -> None:
+        """Close the sender, if it can be closed."""
+        close = getattr(self._send, "aclose", None)
+        if close is not None:
+            await close()
+
+    async def _run(self, exchange: Exchange[R | Failure], call: Call) -> R | Failure:
+        wire = Wire(call)
+
+        def send(request: Request) -> Any:
+            return self._send(wire.outgoing(request), timeout=call.timeout)
+
+        try:
+            outcome = await run_async(exchange, send)
+        except TransportError as error:
+            outcome = failure_from_transport(error)
+        return judged(outcome, answered=wire.answered)

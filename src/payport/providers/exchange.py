@@ -1,0 +1,235 @@
+"""
+Exchanges: operations written as generators that yield requests and return results.
+
+    def capture_payment(self, command, key):
+        response = yield Request(operation="capture_payment", ...)
+        return facts_from(response)
+
+An exchange does no I/O. `run` and `run_async` drive it with a function that sends: so an operation
+is written once for both colours, and is tested with `next()` and `.send()`. Failures of the
+transport are raised by the sender in the caller's frame; they are not thrown into the exchange.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+
+from payport.domain.frozen import EMPTY, FrozenMapping
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+__all__ = [
+    "AsyncSend",
+    "Call",
+    "Exchange",
+    "Request",
+    "Response",
+    "Send",
+    "SendRefused",
+    "TransportError",
+    "Wire",
+    "run",
+    "run_async",
+]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """
+    One request of an exchange, exactly as it goes on the wire but for the credentials, which the
+    sender adds: a stored request never holds a secret.
+
+    Attributes:
+        operation: The protocol's name of the operation, such as `create_payment`.
+        target: Path and query below the provider's base address.
+        key: The idempotency key; the sender or the adapter's headers carry it.
+        step: Tells apart the requests of one operation that change something; "" for the first.
+        mutates: Whether executing it changes anything at the provider.
+        storable: Whether it may be written to a journal and sent again from there. False where it
+            holds what must never be stored, such as a security code, even encrypted.
+    """
+
+    operation: str
+    method: str
+    target: str
+    headers: FrozenMapping = field(default=EMPTY, repr=False)
+    body: bytes = field(default=b"", repr=False)
+    key: str | None = None
+    step: str = ""
+    mutates: bool = True
+    storable: bool = True
+
+    def to_bytes(self) -> bytes:
+        """The request as a journal keeps it."""
+        kept: dict[str, Any] = {
+            "operation": self.operation,
+            "method": self.method,
+            "target": self.target,
+            "headers": dict(self.headers),
+            "body": base64.b64encode(self.body).decode(),
+            "key": self.key,
+            "step": self.step,
+        }
+        return json.dumps(kept, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_bytes(cls, stored: bytes) -> Request:
+        """The request that `to_bytes` kept, byte for byte."""
+        kept = json.loads(stored)
+        headers = FrozenMapping(kept.pop("headers"))
+        body = base64.b64decode(kept.pop("body"))
+        return cls(headers=headers, body=body, **kept)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What came back: a whole answer, whatever its status. Header names are lower-case."""
+
+    status: int
+    headers: FrozenMapping = field(default=EMPTY, repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+class TransportError(Exception):
+    """
+    No whole answer came back.
+
+    Attributes:
+        sent: Whether a byte of the request may have reached the provider. Only False proves that
+            nothing was executed: the connection was refused, the name not found, TLS not agreed.
+    """
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class SendRefused(Exception):
+    """The guard forbade the send: our time for it is over. Nothing was sent."""
+
+
+#: Yields the requests an operation needs and returns its result. Does no I/O.
+Exchange: TypeAlias = Generator[Request, Response, T]
+
+
+class Send(Protocol):
+    """Sends one request and returns the whole answer, within `timeout` seconds."""
+
+    def __call__(self, request: Request, *, timeout: float) -> Response:
+        """Raise TransportError where no whole answer came."""
+        ...
+
+
+class AsyncSend(Protocol):
+    """`Send`, awaited."""
+
+    def __call__(self, request: Request, *, timeout: float) -> Awaitable[Response]:
+        """Raise TransportError where no whole answer came."""
+        ...
+
+
+def _allow() -> None:
+    """The guard of a call that nobody guards."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """
+    How one operation is to be carried out; who it is for is in the command.
+
+    Attributes:
+        key: The idempotency key, and the tag of whatever the operation creates. None for reads.
+        timeout: Seconds that each request may take.
+        guard: Called before each write to the wire; raises SendRefused to forbid it. It reads a
+            monotonic clock and does no I/O, so both colours call it alike.
+        exact: The stored first request: it is sent instead of a newly rendered one, byte for byte,
+            because a newer version may render the same command differently.
+    """
+
+    key: str | None = None
+    timeout: float = 10.0
+    guard: Callable[[], None] = _allow
+    exact: Request | None = None
+
+
+def run(exchange: Exchange[T], send: Callable[[Request], Response]) -> T:
+    """Drive an exchange with a blocking sender and return its result."""
+    try:
+        request = next(exchange)
+        while True:
+            try:
+                response = send(request)
+            except StopIteration as leaked:
+                # A coroutine turns it into the same error by itself. Caught below, it would read
+                # as the end of the exchange, with None for its result.
+                raise RuntimeError("the sender raised StopIteration") from leaked
+            request = exchange.send(response)
+    except StopIteration as finished:
+        result: T = finished.value
+        return result
+    finally:
+        exchange.close()
+
+
+async def run_async(exchange: Exchange[T], send: Callable[[Request], Awaitable[Response]]) -> T:
+    """Drive an exchange with an awaitable sender and return its result."""
+    try:
+        request = next(exchange)
+        while True:
+            request = exchange.send(await send(request))
+    except StopIteration as finished:
+        result: T = finished.value
+        return result
+    finally:
+        exchange.close()
+
+
+class Wire:
+    """
+    The bookkeeping of one call's requests: guard, exact re-send, and what was answered so far.
+
+    Knows nothing of colours: a runner calls `outgoing` before each send.
+
+    Attributes:
+        answered: How many requests that may have changed something were answered before the
+            latest one. Whatever ends the call, it says nothing about those.
+    """
+
+    __slots__ = ("_call", "_mutations", "answered")
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._mutations = 0
+        self.answered: int = 0
+
+    def outgoing(self, request: Request) -> Request:
+        """
+        The request that goes on the wire in place of `request`.
+
+        Raises:
+            SendRefused: The guard forbade it, and nothing of this call was executed.
+            TransportError: The guard forbade it after a request of this call that may have changed
+                something: that nothing was sent would say too much then.
+        """
+        self.answered = self._mutations
+        try:
+            self._call.guard()
+        except SendRefused as refused:
+            if not self.answered:
+                raise
+            message = "the rest of the operation was not sent: its time was over"
+            raise TransportError(message, sent=False) from refused
+        if not request.mutates:
+            return request
+        self._mutations += 1
+        exact = self._call.exact
+        if exact is not None and exact.step == request.step:
+            return exact
+        return request

@@ -1,0 +1,218 @@
+"""
+What an adapter declares about its provider: capabilities, idempotency, resolution, limits.
+
+Declarations are data, so that the client can refuse what cannot work before any I/O, and so that
+the contract can verify each of them. Nothing here is guessed from a provider's name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from payport.domain.errors import InvalidRequest, UnsupportedOperation
+from payport.domain.money import Money
+from payport.domain.payment_intent import CaptureMethod
+from payport.providers.commands import (
+    CancelPayment,
+    CapturePayment,
+    Command,
+    ConfirmPayment,
+    CreatePayment,
+    CreateRefund,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "ALL_CAPABILITIES",
+    "Capability",
+    "IdempotencyProfile",
+    "Limits",
+    "ProviderSpec",
+    "Resolution",
+    "needed_capabilities",
+]
+
+
+class Capability(StrEnum):
+    """What a provider can do. An adapter lists what it can; the contract checks both ways."""
+
+    #: It keeps a payment object before the first confirmation.
+    CREATE_UNCONFIRMED = "create_unconfirmed"
+    #: An object whose try was declined can be confirmed again with another method.
+    RECONFIRM = "reconfirm"
+    #: Money can be held and captured later.
+    MANUAL_CAPTURE = "manual_capture"
+    #: A capture may take less than what is held, releasing the rest.
+    PARTIAL_CAPTURE = "partial_capture"
+    #: Several captures may take from one attempt.
+    MULTIPLE_CAPTURES = "multiple_captures"
+    #: Held or uncompleted payments can be canceled.
+    CANCEL = "cancel"
+    #: Money can be given back.
+    REFUND = "refund"
+    #: A refund may give back less than what was captured, repeatedly.
+    PARTIAL_REFUND = "partial_refund"
+    #: A payment can be read.
+    RETRIEVE_PAYMENT = "retrieve_payment"
+    #: A refund can be read.
+    RETRIEVE_REFUND = "retrieve_refund"
+    #: Objects can be found by our tag.
+    FIND = "find"
+    #: It sends webhooks.
+    WEBHOOKS = "webhooks"
+    #: Saved methods can be charged while the customer is absent.
+    OFF_SESSION = "off_session"
+    #: Methods can be saved with a payment.
+    SAVE_PAYMENT_METHOD = "save_payment_method"
+
+
+ALL_CAPABILITIES: frozenset[Capability] = frozenset(Capability)
+
+
+class Resolution(StrEnum):
+    """A way to learn an outcome that is not known, in the order in which an adapter lists them."""
+
+    #: Send the same request with the same key, while the key lives.
+    REPLAY = "replay"
+    #: Read the object, where its id is known.
+    RETRIEVE = "retrieve"
+    #: Find an object that carries our tag.
+    FIND = "find"
+    #: Wait for the provider to tell.
+    WEBHOOK = "webhook"
+    #: Ask a person.
+    REVIEW = "review"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdempotencyProfile:
+    """
+    What the provider makes of idempotency keys.
+
+    Attributes:
+        placement: Where the key goes, such as `header Idempotency-Key`.
+        max_length: The longest key it accepts; ours have 56 characters.
+        life: How long it remembers a key, at least. None: it has no keys, and a request that was
+            sent is never sent again.
+        scope: Within what a key is unique, in the provider's words.
+        replays_errors: Whether it remembers server errors too: then a replayed one is no evidence.
+    """
+
+    placement: str
+    max_length: int
+    life: timedelta | None
+    scope: str
+    replays_errors: bool = False
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether a request may be sent again at all."""
+        return self.life is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the provider accepts; the client refuses the rest before any I/O."""
+
+    max_amount: int = 999_999_999_999
+    metadata_keys: int = 50
+    metadata_key_length: int = 40
+    metadata_value_length: int = 500
+    description_length: int = 500
+    statement_descriptor_length: int = 22
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSpec:
+    """
+    Everything an adapter declares.
+
+    Attributes:
+        name: The adapter's name, in lower case; stored with every operation.
+        resolution: The ways to learn an unknown outcome, in order. The last one is REVIEW.
+        exponents: Where the provider counts a currency's minor units otherwise than ISO 4217.
+        unstorable: Names of request fields that never enter a journal.
+        fake: Whether it moves no money at all: then scope and store may be left out.
+    """
+
+    name: str
+    capabilities: frozenset[Capability]
+    idempotency: IdempotencyProfile
+    resolution: tuple[Resolution, ...]
+    limits: Limits = field(default_factory=Limits)
+    exponents: Mapping[str, int] = field(default_factory=dict[str, int])
+    unstorable: frozenset[str] = frozenset()
+    fake: bool = False
+
+    def has(self, capability: Capability) -> bool:
+        """Whether the provider can do it."""
+        return capability in self.capabilities
+
+    def require(self, capability: Capability, *, operation: str) -> None:
+        """
+        Refuse an operation that the provider lacks a capability for.
+
+        Raises:
+            UnsupportedOperation: It lacks the capability.
+        """
+        if capability not in self.capabilities:
+            raise UnsupportedOperation(
+                f"{self.name} cannot do this: it lacks {capability}. Nothing was sent.",
+                operation=operation,
+                provider=self.name,
+            )
+
+    def check(self, command: Command) -> None:
+        """
+        Refuse a command that the provider cannot carry out.
+
+        Raises:
+            UnsupportedOperation: It lacks a capability that the command needs.
+            InvalidRequest: The amount is more than it accepts.
+        """
+        for capability in needed_capabilities(command):
+            self.require(capability, operation=command.operation)
+        amount = _amount(command)
+        if amount.minor > self.limits.max_amount:
+            raise InvalidRequest(
+                f"{self.name} takes at most {self.limits.max_amount} minor units at once",
+                operation=command.operation,
+                field="amount",
+                provider=self.name,
+            )
+
+
+def _amount(command: Command) -> Money:
+    if isinstance(command, CreatePayment | ConfirmPayment):
+        return command.terms.amount
+    return command.amount
+
+
+def needed_capabilities(command: Command) -> frozenset[Capability]:
+    """What a provider must be able to do to carry the command out."""
+    match command:
+        case CreatePayment() | ConfirmPayment():
+            return _needed_for_payment(command)
+        case CapturePayment():
+            partial = {Capability.MULTIPLE_CAPTURES} if not command.final else set[Capability]()
+            return frozenset({Capability.MANUAL_CAPTURE, *partial})
+        case CancelPayment():
+            return frozenset({Capability.CANCEL})
+        case CreateRefund():
+            return frozenset({Capability.REFUND})
+
+
+def _needed_for_payment(command: CreatePayment | ConfirmPayment) -> frozenset[Capability]:
+    terms = command.terms
+    asked = {
+        Capability.MANUAL_CAPTURE: terms.capture_method is CaptureMethod.MANUAL,
+        Capability.OFF_SESSION: terms.off_session,
+        Capability.SAVE_PAYMENT_METHOD: terms.save_payment_method,
+        Capability.CREATE_UNCONFIRMED: isinstance(command, CreatePayment) and not command.confirm,
+    }
+    return frozenset(capability for capability, wanted in asked.items() if wanted)
