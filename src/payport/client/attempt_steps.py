@@ -1,0 +1,294 @@
+"""
+How a payment is made and tried, without colour: create, confirm, and further attempts.
+
+Each method checks its arguments before any I/O and returns the steps that carry it out. No attempt
+begins while another one may still hold or take money.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from payport.client import terms as asked
+from payport.client.hold_steps import HoldSteps
+from payport.client.operation_steps import OperationSteps
+from payport.client.validation import Checker, check_id, checked_reference
+from payport.domain.errors import IdempotencyConflict, InvalidRequest, InvalidTransition
+from payport.domain.facts import AttemptStatus
+from payport.domain.identifiers import Kind, derive_id
+from payport.domain.payment_intent import PaymentIntent, PaymentStatus
+from payport.domain.transitions import check_attempt, check_confirm
+from payport.operations.fingerprint import fingerprint
+from payport.operations.plan import Beginning, Begun, Plan
+from payport.operations.steps import transact
+from payport.providers.commands import (
+    ConfirmPayment,
+    CreatePayment,
+    Operation,
+    Terms,
+    command_from_json,
+)
+from payport.providers.spec import Capability
+
+if TYPE_CHECKING:
+    from payport.operations.session import Session
+    from payport.operations.steps import Steps
+    from payport.storage.base import Transaction
+
+__all__ = ["AttemptSteps", "payment_id_of"]
+
+_CREATE = "payments.create"
+_CONFIRM = "payments.confirm"
+
+
+def payment_id_of(session: Session, reference: str) -> str:
+    """The id of the payment with this reference, whether it exists or not."""
+    return derive_id(Kind.PAYMENT, session.scope, session.environment, reference)
+
+
+class AttemptSteps(OperationSteps):
+    """Attempts to be paid."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._holds = HoldSteps(session)
+
+    # -- create ---------------------------------------------------------------------------------
+
+    def create(
+        self, *, reference: str, attempt: int, confirm: bool, given: asked.Given
+    ) -> Steps[PaymentIntent]:
+        """See `Payments.create`."""
+        reference = checked_reference(reference, operation=_CREATE)
+        checker = Checker(_CREATE, self._session.spec.limits, reference)
+        number = checker.attempt(attempt)
+        checker.flag(confirm, "confirm")
+        terms = asked.terms_from(given, checker)
+        if confirm and terms.payment_method is None:
+            raise checker.refused("payment_method", "is needed to confirm: pass a token")
+        if number == 1:
+            return self._created(reference, terms, confirm=confirm)
+        if not confirm:
+            raise checker.refused("confirm", "another attempt is confirmed at once: confirm=True")
+        return self._tried_again(reference, number, terms)
+
+    def _created(self, reference: str, terms: Terms, *, confirm: bool) -> Steps[PaymentIntent]:
+        payment_id = payment_id_of(self._session, reference)
+        command = CreatePayment(
+            payment_id=payment_id, reference=reference, attempt=1, terms=terms, confirm=confirm
+        )
+        local = not confirm and not self._session.spec.has(Capability.CREATE_UNCONFIRMED)
+        if not local:
+            self._session.spec.check(command)
+
+        def begin(beginning: Beginning) -> Begun:
+            stored = beginning.stored
+            if stored is not None:
+                _check_untouched(stored)
+            intent = stored or self._new(command, beginning)
+            return Begun(intent=intent, command=command, send=not local)
+
+        plan = Plan(
+            identity=self._identity(Operation.CREATE_PAYMENT, payment_id),
+            payment_id=payment_id,
+            fingerprint=fingerprint({**asked.parameters(terms), "confirm": confirm}),
+            named=_CREATE,
+            reference=reference,
+            begin=begin,
+        )
+        return self._carried_out(plan)
+
+    def _new(self, command: CreatePayment, beginning: Beginning) -> PaymentIntent:
+        terms = command.terms
+        return PaymentIntent(
+            id=command.payment_id,
+            reference=command.reference,
+            scope=self._session.scope,
+            environment=self._session.environment,
+            provider=self._session.spec.name,
+            account=beginning.account.id,
+            amount=terms.amount,
+            capture_method=terms.capture_method,
+            has_payment_method=terms.payment_method is not None,
+            description=terms.description,
+            metadata=terms.metadata,
+            created_at=beginning.now,
+        )
+
+    # -- confirm, and further attempts ----------------------------------------------------------
+
+    def confirm(
+        self,
+        payment: str,
+        *,
+        payment_method: str | None,
+        return_url: str | None,
+        off_session: bool | None,
+        attempt: int | None,
+    ) -> Steps[PaymentIntent]:
+        """See `Payments.confirm`."""
+        payment_id = check_id(payment, Kind.PAYMENT, operation=_CONFIRM, field="payment")
+        checker = Checker(_CONFIRM, self._session.spec.limits, payment_id)
+        given = asked.TryTerms(
+            payment_method=checker.token(payment_method, "payment_method"),
+            return_url=checker.url(return_url, "return_url"),
+            off_session=None if off_session is None else checker.flag(off_session, "off_session"),
+        )
+        number = None if attempt is None else checker.attempt(attempt)
+        return self._confirmed(payment_id, number, given)
+
+    def _confirmed(
+        self, payment_id: str, number: int | None, given: asked.TryTerms
+    ) -> Steps[PaymentIntent]:
+        intent, first = yield from transact(lambda tx: self._first_terms(tx, payment_id, _CONFIRM))
+        if given.off_session is None and first is not None:
+            # What is not said is as it was said first; so that saying otherwise later is seen.
+            given = replace(given, off_session=first.off_session)
+        attempt = intent.attempt if number is None else number
+        yield from self._voided(intent, attempt, _CONFIRM)
+        plan = self._try_plan(payment_id, intent.reference, attempt, given, _CONFIRM)
+        return (yield from self._carried_out(plan))
+
+    def _tried_again(self, reference: str, number: int, terms: Terms) -> Steps[PaymentIntent]:
+        """A later attempt by `create`: the same payment, perhaps by another method."""
+        payment_id = payment_id_of(self._session, reference)
+        intent, first = yield from transact(lambda tx: self._first_terms(tx, payment_id, _CREATE))
+        fixed = asked.fixed_parameters(terms)
+        if first is not None and fixed != asked.fixed_parameters(first):
+            raise IdempotencyConflict(
+                "another attempt pays for the same thing: amount, currency, capture method, "
+                "customer and texts are those of the first. Nothing was sent.",
+                operation=_CREATE,
+                reference=reference,
+            )
+        yield from self._voided(intent, number, _CREATE)
+        plan = self._try_plan(payment_id, reference, number, asked.try_terms(terms), _CREATE)
+        return (yield from self._carried_out(plan))
+
+    def _try_plan(
+        self, payment_id: str, reference: str, number: int, given: asked.TryTerms, named: str
+    ) -> Plan:
+        def begin(beginning: Beginning) -> Begun:
+            stored = self._session.owned(beginning.stored, reference, named)
+            intent = _numbered(stored, number, named)
+            _, first = self._first_terms(beginning.tx, payment_id, named)
+            terms = asked.merged(first or asked.terms_of(intent), given)
+            if terms.payment_method is None and not _has_object(intent):
+                message = "is needed to confirm: pass a token"
+                raise InvalidRequest(
+                    message, operation=named, reference=reference, field="payment_method"
+                )
+            command = ConfirmPayment(
+                payment_id=payment_id,
+                reference=reference,
+                attempt=number,
+                payment_ref=self._reusable_ref(intent),
+                terms=terms,
+            )
+            known = intent.has_payment_method or terms.payment_method is not None
+            return Begun(intent=intent.evolve(has_payment_method=known), command=command)
+
+        return Plan(
+            identity=self._identity(Operation.CONFIRM_PAYMENT, payment_id, attempt=number),
+            payment_id=payment_id,
+            fingerprint=fingerprint(asked.try_parameters(given)),
+            named=named,
+            reference=reference,
+            begin=begin,
+        )
+
+    def _reusable_ref(self, intent: PaymentIntent) -> str | None:
+        """The provider's object to confirm, or None where a new one has to be made."""
+        latest = intent.latest_attempt
+        if latest is None or latest.ref == intent.id:
+            return None
+        if latest.status in _UNCONFIRMED:
+            return latest.ref
+        again = self._session.spec.has(Capability.RECONFIRM)
+        return latest.ref if again and latest.status is AttemptStatus.DECLINED else None
+
+    def _voided(self, intent: PaymentIntent, number: int, named: str) -> Steps[None]:
+        """
+        End the object of the attempt before, where it could still be confirmed by somebody and this
+        attempt cannot use it: two chargeable objects for one order must never exist.
+        """
+        latest = intent.latest_attempt
+        spec = self._session.spec
+        open_still = (
+            latest is not None
+            and latest.status is AttemptStatus.DECLINED
+            and spec.has(Capability.CREATE_UNCONFIRMED)
+            and not spec.has(Capability.RECONFIRM)
+        )
+        if number == intent.attempt + 1 and open_still:
+            check_attempt(intent, number)
+            yield from self._holds.voided(intent, named)
+
+    def _first_terms(
+        self, tx: Transaction, payment_id: str, named: str
+    ) -> tuple[PaymentIntent, Terms | None]:
+        """The payment, and what it was created with, as far as that may be stored."""
+        intent = self._session.owned(tx.payment(payment_id), payment_id, named)
+        record = tx.operation(self._identity(Operation.CREATE_PAYMENT, payment_id).id)
+        if record is None or record.command is None:
+            return intent, None
+        command = command_from_json(record.command)
+        return intent, command.terms if isinstance(command, CreatePayment) else None
+
+
+_UNCONFIRMED = frozenset(
+    {AttemptStatus.REQUIRES_PAYMENT_METHOD, AttemptStatus.REQUIRES_CONFIRMATION}
+)
+_SPENT = frozenset(
+    {
+        AttemptStatus.DECLINED,
+        AttemptStatus.FAILED,
+        AttemptStatus.CANCELED,
+        AttemptStatus.EXPIRED,
+    }
+)
+
+
+def _check_untouched(intent: PaymentIntent) -> None:
+    """
+    Refuse to send a payment's first request again after others went on with the payment.
+
+    Raises:
+        InvalidTransition: There is another attempt, or something of it at the provider.
+    """
+    if intent.attempt > 1 or intent.attempts or intent.in_flight or intent.unresolved:
+        raise InvalidTransition(
+            f"the first request had no effect, and others went on with the payment since: it is "
+            f"{intent.status}. Read it with payments.get.",
+            operation=_CREATE,
+            reference=intent.reference,
+            provider=intent.provider,
+        )
+
+
+def _numbered(intent: PaymentIntent, number: int, named: str) -> PaymentIntent:
+    """The payment with this attempt begun, if its state allows one."""
+    if number != intent.attempt:
+        check_attempt(intent, number)
+        return intent.evolve(attempt=number)
+    tried = [a for a in intent.attempts if (a.number or 1) >= number]
+    if number > 1 and not tried:
+        # It was begun before, and nothing came of it: what it has to wait for is as it was then.
+        check_attempt(intent.evolve(attempt=number - 1), number)
+        return intent
+    if any(a.status in _SPENT for a in tried) and intent.status is not PaymentStatus.SUCCEEDED:
+        raise InvalidRequest(
+            f"attempt {number} is over: pass attempt={number + 1} to try again",
+            operation=named,
+            reference=intent.reference,
+            field="attempt",
+        )
+    check_confirm(intent)
+    return intent
+
+
+def _has_object(intent: PaymentIntent) -> bool:
+    """Whether the provider has an object that remembers a payment method."""
+    latest = intent.latest_attempt
+    return latest is not None and latest.status is AttemptStatus.REQUIRES_CONFIRMATION

@@ -1,0 +1,56 @@
+"""How payments are read, without colour: from the store, and from the provider."""
+
+from __future__ import annotations
+
+from operator import methodcaller
+from typing import TYPE_CHECKING
+
+from payport.client.attempt_steps import payment_id_of
+from payport.client.validation import check_id
+from payport.domain.errors import InvalidRequest
+from payport.domain.identifiers import Kind, check_reference
+from payport.operations.steps import Steps, ask
+from payport.providers.exchange import Call
+from payport.providers.spec import Capability
+
+if TYPE_CHECKING:
+    from payport.domain.payment_intent import PaymentIntent
+    from payport.operations.session import Session
+
+__all__ = ["PaymentReads"]
+
+
+class PaymentReads:
+    """Reads of payments, in one session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def get(self, payment: str | None, reference: str | None) -> Steps[PaymentIntent]:
+        """See `Payments.get`."""
+        return self._session.load(self._named(payment, reference, "payments.get"), "payments.get")
+
+    def refresh(self, payment: str | None, reference: str | None) -> Steps[PaymentIntent]:
+        """See `Payments.refresh`."""
+        operation = "payments.refresh"
+        self._session.spec.require(Capability.RETRIEVE_PAYMENT, operation=operation)
+        return self._refreshed(self._named(payment, reference, operation), operation)
+
+    def _refreshed(self, payment_id: str, operation: str) -> Steps[PaymentIntent]:
+        intent = yield from self._session.load(payment_id, operation)
+        yield from self._session.at_home(intent, operation)
+        call = Call(timeout=self._session.settings.call_timeout)
+        for attempt in intent.attempts:
+            if attempt.ref == intent.id:
+                continue
+            outcome = yield from ask(methodcaller("retrieve_payment", attempt.ref, call))
+            intent = yield from self._session.observed(payment_id, outcome, operation)
+        return intent
+
+    def _named(self, payment: str | None, reference: str | None, operation: str) -> str:
+        if (payment is None) == (reference is None):
+            message = "pass either the payment's id or reference="
+            raise InvalidRequest(message, operation=operation, field="payment")
+        if payment is not None:
+            return check_id(payment, Kind.PAYMENT, operation=operation, field="payment")
+        return payment_id_of(self._session, check_reference(reference, operation=operation))

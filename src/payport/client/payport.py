@@ -1,0 +1,331 @@
+"""
+`Payport` and `AsyncPayport`: what an application constructs, and the only place of configuration.
+
+Constructing does no I/O: the store and the provider's connections open at first use, in each
+process anew. Nothing runs in the background.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from payport.client.operations import AsyncOperations, Operations
+from payport.client.payments import AsyncPayments, Payments
+from payport.client.refunds import AsyncRefunds, Refunds
+from payport.client.runners import AsyncRunner, Runner
+from payport.client.webhooks import AsyncWebhooks, Webhooks
+from payport.domain.errors import ConfigurationError
+from payport.domain.identifiers import Environment, check_scope
+from payport.operations.clock import Clock, SystemClock
+from payport.operations.plan import JournalSettings
+from payport.operations.session import Session
+from payport.providers.retries import DEFAULT_RETRIES, RetryPolicy
+from payport.storage.urls import is_relative_sqlite, open_async_store, open_store
+from payport.webhooks.handlers import Handlers
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from payport.providers.base import AsyncPaymentProvider, PaymentProvider
+    from payport.storage.base import AsyncStore, Store
+
+__all__ = ["AsyncPayport", "Payport"]
+
+_FAKE_SCOPE = "test"
+_MEMORY = "memory"
+
+
+class Payport:
+    """
+    A payments client, blocking; safe to share between threads.
+
+    Attributes:
+        payments: Take payments, capture, cancel, read, list.
+        refunds: Give money back.
+        operations: Look into the journal.
+        webhooks: Receive and process what the provider sends.
+
+    Args:
+        provider: A processor, such as `FakeProvider()`.
+        scope: Names the order space, such as a shop or a tenant; part of every identity. May be
+            left out with a fake only.
+        store: A database URL (`sqlite:////srv/shop/payments.db`), a SQLAlchemy `Engine`, or
+            `"memory"` with a fake or a test key. May be left out with a fake only.
+        handlers: Of domain events.
+        deadline: Seconds an operation may take in all, waits included.
+        timeout: Seconds one request may take.
+        retries: What is tried again, and when.
+        clock: For tests; a fake's own clock is used if left out.
+
+    Raises:
+        ConfigurationError: Something of this cannot work, or is not safe.
+        InvalidRequest: The scope is blank, over-long or path-like.
+    """
+
+    payments: Payments
+    refunds: Refunds
+    operations: Operations
+    webhooks: Webhooks
+
+    def __init__(
+        self,
+        provider: PaymentProvider,
+        *,
+        scope: str | None = None,
+        store: Any = None,
+        handlers: Handlers | None = None,
+        deadline: float = 20.0,
+        timeout: float = 10.0,
+        retries: RetryPolicy = DEFAULT_RETRIES,
+        clock: Clock | None = None,
+    ) -> None:
+        _check_colour(provider, awaited=False)
+        session = _session(
+            provider,
+            scope=scope,
+            store=store,
+            handlers=handlers,
+            deadline=deadline,
+            timeout=timeout,
+            retries=retries,
+            clock=clock,
+        )
+        kept: Store = open_store(_MEMORY if store is None else store)
+        self._begin(session, Runner(kept, provider, session.settings.clock), owner=True)
+
+    def _begin(self, session: Session, runner: Runner, *, owner: bool) -> None:
+        self._session = session
+        self._runner = runner
+        self._owner = owner
+        self.payments = Payments(session, runner)
+        self.refunds = Refunds(session, runner)
+        self.operations = Operations(session, runner)
+        self.webhooks = Webhooks(session, runner)
+
+    @property
+    def scope(self) -> str:
+        """The order space of this client."""
+        return self._session.scope
+
+    @property
+    def environment(self) -> Environment:
+        """Test or live, as the provider's key says."""
+        return self._session.environment
+
+    def scoped(self, scope: str) -> Payport:
+        """A client for another order space on the same connections. Closing it does nothing."""
+        other = object.__new__(type(self))
+        other._begin(self._session.scoped(check_scope(scope)), self._runner, owner=False)
+        return other
+
+    def close(self) -> None:
+        """Close the connections that were opened here. Calling it again does nothing."""
+        if self._owner:
+            self._runner.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return _described(self, self._session)
+
+    def __reduce__(self) -> NoReturn:
+        raise _not_pickled(self)
+
+
+class AsyncPayport:
+    """
+    A payments client, awaited. Belongs to the event loop that it is first used in.
+
+    Attributes, arguments and errors are those of `Payport`.
+    """
+
+    payments: AsyncPayments
+    refunds: AsyncRefunds
+    operations: AsyncOperations
+    webhooks: AsyncWebhooks
+
+    def __init__(
+        self,
+        provider: AsyncPaymentProvider,
+        *,
+        scope: str | None = None,
+        store: Any = None,
+        handlers: Handlers | None = None,
+        deadline: float = 20.0,
+        timeout: float = 10.0,
+        retries: RetryPolicy = DEFAULT_RETRIES,
+        clock: Clock | None = None,
+    ) -> None:
+        _check_colour(provider, awaited=True)
+        session = _session(
+            provider,
+            scope=scope,
+            store=store,
+            handlers=handlers,
+            deadline=deadline,
+            timeout=timeout,
+            retries=retries,
+            clock=clock,
+        )
+        kept: AsyncStore = open_async_store(_MEMORY if store is None else store)
+        self._begin(session, AsyncRunner(kept, provider, session.settings.clock), owner=True)
+
+    def _begin(self, session: Session, runner: AsyncRunner, *, owner: bool) -> None:
+        self._session = session
+        self._runner = runner
+        self._owner = owner
+        self.payments = AsyncPayments(session, runner)
+        self.refunds = AsyncRefunds(session, runner)
+        self.operations = AsyncOperations(session, runner)
+        self.webhooks = AsyncWebhooks(session, runner)
+
+    @property
+    def scope(self) -> str:
+        """The order space of this client."""
+        return self._session.scope
+
+    @property
+    def environment(self) -> Environment:
+        """Test or live, as the provider's key says."""
+        return self._session.environment
+
+    def scoped(self, scope: str) -> AsyncPayport:
+        """See `Payport.scoped`."""
+        other = object.__new__(type(self))
+        other._begin(self._session.scoped(check_scope(scope)), self._runner, owner=False)
+        return other
+
+    async def aclose(self) -> None:
+        """See `Payport.close`."""
+        if self._owner:
+            await self._runner.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return _described(self, self._session)
+
+    def __reduce__(self) -> NoReturn:
+        raise _not_pickled(self)
+
+
+def _check_colour(provider: object, *, awaited: bool) -> None:
+    """Refuse a provider of the other colour, and what is not a provider."""
+    create = getattr(provider, "create_payment", None)
+    client = "AsyncPayport" if awaited else "Payport"
+    if create is None or not hasattr(provider, "spec"):
+        message = f"{type(provider).__name__} is not a payment provider"
+        raise ConfigurationError(message, operation=client, field="provider")
+    if inspect.iscoroutinefunction(create) is not awaited:
+        other = "Payport" if awaited else "AsyncPayport"
+        has = "blocks" if awaited else "is awaited"
+        raise ConfigurationError(
+            f"{type(provider).__name__} {has}: use {other}, or the provider's other class",
+            operation=client,
+            field="provider",
+        )
+
+
+def _session(
+    provider: PaymentProvider | AsyncPaymentProvider,
+    *,
+    scope: str | None,
+    store: object,
+    handlers: Handlers | None,
+    deadline: float,
+    timeout: float,
+    retries: RetryPolicy,
+    clock: Clock | None,
+) -> Session:
+    """The session of a new client, once everything about it was checked."""
+    _check_environment(provider, store)
+    if scope is None and not provider.spec.fake:
+        raise ConfigurationError(
+            "name the order space, such as scope='shop': it is part of every identity, and is "
+            "never guessed from a host or a database",
+            operation="Payport",
+            field="scope",
+        )
+    for name, seconds in (("deadline", deadline), ("timeout", timeout)):
+        if not _is_number(seconds) or not 0 < seconds <= _LONGEST:
+            message = f"must be more than 0 and at most {_LONGEST} seconds"
+            raise ConfigurationError(message, operation="Payport", field=name)
+    used = handlers if handlers is not None else Handlers()
+    settings = JournalSettings(
+        scope=check_scope(_FAKE_SCOPE if scope is None else scope),
+        environment=provider.environment,
+        clock=clock or getattr(provider, "clock", None) or SystemClock(),
+        retries=retries,
+        deadline=float(deadline),
+        call_timeout=float(timeout),
+        on_events=used.subscribe,
+    )
+    return Session(settings=settings, provider=provider, handlers=used)
+
+
+_LONGEST = 600.0
+
+
+def _is_number(given: object) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool)
+
+
+def _check_environment(provider: PaymentProvider | AsyncPaymentProvider, store: object) -> None:
+    """Refuse what is not safe for real money, and a store that was forgotten."""
+    if store is None and not provider.spec.fake:
+        raise ConfigurationError(
+            "the journal needs a database: store='sqlite:////srv/shop/payments.db'",
+            operation="Payport",
+            field="store",
+        )
+    if provider.environment is not Environment.LIVE:
+        return
+    if store is None or store == _MEMORY:
+        message = "a journal in memory forgets what was charged: real money needs a database"
+        raise ConfigurationError(message, operation="Payport", field="store")
+    if is_relative_sqlite(store):
+        raise ConfigurationError(
+            "a relative path is another journal in another working directory: name the file by an "
+            "absolute path, sqlite:////srv/shop/payments.db",
+            operation="Payport",
+            field="store",
+        )
+    raise ConfigurationError(
+        "live keys are refused in this version: recovery after a crash is not part of it yet. "
+        "Use a test key.",
+        operation="Payport",
+        field="provider",
+    )
+
+
+def _described(client: object, session: Session) -> str:
+    where = f"{session.spec.name} {session.environment} scope='{session.scope}'"
+    return f"<{type(client).__name__} {where}>"
+
+
+def _not_pickled(client: object) -> ConfigurationError:
+    return ConfigurationError(
+        "a client holds credentials and connections and cannot be pickled or copied. Construct one "
+        "in each process.",
+        operation=type(client).__name__,
+    )

@@ -1,0 +1,61 @@
+"""
+Idempotency keys: derived, never drawn. The same operation has the same key in every process, for
+ever; anything that makes it another operation makes another key.
+
+The format is frozen: a changed key is a new key to the provider, so an upgrade in the middle of an
+operation would charge twice. `tests/operations/test_keys.py` holds golden vectors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from payport.domain.identifiers import Environment, digest
+
+__all__ = ["KEY_PREFIX", "KeyParts", "derive_key"]
+
+#: Names the format. A second format would keep this one for the operations that began with it.
+KEY_PREFIX = "pp1_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyParts:
+    """
+    What makes an operation this one and no other.
+
+    Attributes:
+        scope: The order space.
+        account: The provider's account.
+        operation: The operation's name at the provider boundary.
+        aggregate: payport's id of the payment or refund.
+        reference: The application's reference of this operation within the aggregate; may be "".
+        attempt: From 1.
+        step: Tells apart the calls of an operation that makes two; "" for the first.
+    """
+
+    scope: str
+    environment: Environment
+    provider: str
+    account: str
+    operation: str
+    aggregate: str
+    reference: str
+    attempt: int
+    step: str = ""
+
+
+def derive_key(parts: KeyParts) -> str:
+    """Return the key: 56 characters of `[a-z2-7_]` and the digit of the format."""
+    return KEY_PREFIX + digest(
+        (
+            parts.scope,
+            parts.environment.value,
+            parts.provider,
+            parts.account,
+            parts.operation,
+            parts.aggregate,
+            parts.reference,
+            str(parts.attempt),
+            parts.step,
+        )
+    )

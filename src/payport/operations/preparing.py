@@ -1,0 +1,352 @@
+"""
+What the journal writes before a send: the operation prepared, and the lease to send it claimed.
+
+Each is a plain function of one transaction. None of them talks to a provider, so commits and sends
+lie apart, and a crash between any two of them leaves a row that says how far the operation came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from payport.domain.errors import ConfigurationError, IdempotencyConflict
+from payport.domain.outcomes import Certainty
+from payport.operations.concluding import locked_operation, locked_payment, released, saved
+from payport.operations.evidence import baseline
+from payport.operations.keys import KeyParts, derive_key
+from payport.operations.plan import Beginning, Begun, Concluded
+from payport.operations.records import OperationRecord, OperationState
+from payport.providers.commands import (
+    Command,
+    ConfirmPayment,
+    CreatePayment,
+    command_from_json,
+    command_to_json,
+)
+from payport.providers.exchange import Request
+from payport.providers.outcomes import Account
+
+if TYPE_CHECKING:
+    from payport.domain.payment_intent import PaymentIntent
+    from payport.operations.plan import JournalSettings, Plan
+    from payport.providers.spec import ProviderSpec
+    from payport.storage.base import Transaction
+
+__all__ = ["Claim", "Message", "Prepared", "Preparing", "check_home", "stored_message"]
+
+#: States in which nothing was executed and the operation may begin anew under its old key.
+_MAY_BEGIN_AGAIN = frozenset(
+    {OperationState.NO_EFFECT, OperationState.REJECTED, OperationState.ABANDONED}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """
+    A command, and the exact request that carries it out.
+
+    Held in memory by the call that begins the operation, because some may not be stored: then
+    there is none later, and the command can be used to look for what it did, but not to do it.
+    """
+
+    command: Command
+    exact: Request | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """
+    The operation's row and the payment.
+
+    Attributes:
+        message: What goes on the wire, where this call wrote the row.
+    """
+
+    record: OperationRecord
+    intent: PaymentIntent
+    message: Message | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """
+    What a caller who asks for the lease is told.
+
+    Attributes:
+        record: The row; with our lease where `granted`.
+        granted: Whether we hold the lease.
+        resume: Whether it was sent before: then find out what became of it, first of all.
+        message: What goes on the wire, or what was stored of it.
+    """
+
+    record: OperationRecord
+    intent: PaymentIntent
+    granted: bool
+    resume: bool = False
+    message: Message | None = None
+
+
+class Preparing:
+    """The journal's transactions before a send."""
+
+    def __init__(
+        self,
+        settings: JournalSettings,
+        spec: ProviderSpec,
+        render: Callable[[Command, str], Request],
+    ) -> None:
+        self._settings = settings
+        self._spec = spec
+        self._render = render
+
+    # -- prepare --------------------------------------------------------------------------------
+
+    def known(self, tx: Transaction, plan: Plan) -> Concluded | None:
+        """
+        How the operation was concluded by facts, if it was: nobody has to be asked then.
+
+        Raises:
+            IdempotencyConflict: It was asked before with other parameters.
+        """
+        record = tx.operation(plan.identity.id)
+        if record is None:
+            return None
+        self._check_same(record, plan)
+        if not _is_over(record):
+            return None
+        return Concluded(record=record, intent=locked_payment(tx, record))
+
+    def prepare(self, tx: Transaction, plan: Plan, account: Account, owner: str) -> Prepared:
+        """
+        Write the operation down, or find it written.
+
+        Raises:
+            IdempotencyConflict: It was asked before with other parameters.
+            ConfigurationError: The payment is at another provider or account.
+        """
+        known = tx.operation(plan.identity.id, lock=True)
+        if known is not None:
+            self._check_same(known, plan)
+            return Prepared(record=known, intent=locked_payment(tx, known))
+        stored = tx.payment(plan.payment_id, lock=True)
+        if stored is not None:
+            check_home(stored, self._spec.name, account, plan.named)
+        now = self._settings.clock.now()
+        key = self._key(plan, account)
+        begun = plan.begin(Beginning(tx=tx, stored=stored, account=account, now=now, key=key))
+        message = self._message(begun, key)
+        record = self._row(plan, begun, message, account, now)
+        record = replace(record, key=key, baseline=baseline(stored))
+        intent = begun.intent
+        if message is not None:
+            record = replace(record, lease_owner=owner, lease_until=self._lease_end(now))
+            intent = intent.evolve(in_flight=(*intent.in_flight, key))
+        tx.insert_operation(record)
+        return Prepared(record=record, intent=saved(tx, intent), message=message)
+
+    def _check_same(self, known: OperationRecord, plan: Plan) -> None:
+        if known.fingerprint != plan.fingerprint:
+            raise IdempotencyConflict(
+                operation=plan.named, reference=plan.reference, idempotency_key=known.key
+            )
+
+    def _key(self, plan: Plan, account: Account) -> str:
+        identity = plan.identity
+        return derive_key(
+            KeyParts(
+                scope=identity.scope,
+                environment=identity.environment,
+                provider=self._spec.name,
+                account=account.id,
+                operation=identity.operation,
+                aggregate=identity.aggregate_id,
+                reference=identity.reference,
+                attempt=identity.attempt,
+            )
+        )
+
+    def _message(self, begun: Begun, key: str) -> Message | None:
+        if not begun.send:
+            return None
+        self._spec.check(begun.command)
+        return Message(begun.command, self._render(begun.command, key))
+
+    def _row(
+        self,
+        plan: Plan,
+        begun: Begun,
+        message: Message | None,
+        account: Account,
+        now: datetime,
+    ) -> OperationRecord:
+        """The row of a new operation; one that needs no sending is confirmed already."""
+        identity = plan.identity
+        exact = message.exact if message is not None else None
+        storable = exact is None or exact.storable
+        return OperationRecord(
+            id=identity.id,
+            scope=identity.scope,
+            environment=identity.environment,
+            operation=identity.operation,
+            aggregate_id=identity.aggregate_id,
+            payment_id=plan.payment_id,
+            reference=identity.reference,
+            attempt=identity.attempt,
+            fingerprint=plan.fingerprint,
+            command=command_to_json(begun.command if storable else _bare(begun.command)),
+            request=exact.to_bytes() if exact is not None and storable else None,
+            key="",
+            provider=self._spec.name,
+            account=account.id,
+            endpoint=account.endpoint,
+            state=OperationState.PREPARED if message is not None else OperationState.CONFIRMED,
+            prepared_at=now,
+            latest_at=now,
+            send_before=now + self._settings.send_within,
+            concluded_at=now if message is None else None,
+        )
+
+    # -- claim ----------------------------------------------------------------------------------
+
+    def claim(
+        self,
+        tx: Transaction,
+        plan: Plan,
+        account: Account,
+        owner: str,
+        known: Message | None = None,
+    ) -> Claim:
+        """
+        Take the lease of an operation that nobody holds, so as to send it or to learn its outcome.
+
+        A row that was sent and whose lease is over is doubtful from here on: its sender may have
+        died after the last byte.
+
+        Args:
+            known: What goes on the wire, where this call prepared it a moment ago.
+
+        Raises:
+            ConfigurationError: The operation began at another account, mode or endpoint.
+        """
+        record = locked_operation(tx, plan.identity.id)
+        intent = locked_payment(tx, record)
+        now = self._settings.clock.now()
+        if _is_over(record) or self._is_leased(record, owner, now):
+            return Claim(record=record, intent=intent, granted=False)
+        self._check_account(record, account, plan)
+        message = known or stored_message(record)
+        resume = record.state not in {OperationState.PREPARED, *_MAY_BEGIN_AGAIN}
+        never_kept = message is None or message.exact is None
+        if not resume and (never_kept or record.state in _MAY_BEGIN_AGAIN):
+            beginning = Beginning(
+                tx=tx,
+                stored=released(intent, record, Certainty.NO_EFFECT, ""),
+                account=account,
+                now=now,
+                key=record.key,
+                earlier=message.command if message is not None else None,
+            )
+            intent, message = self._begun_again(plan.begin(beginning), beginning, message)
+        claimed = replace(
+            record,
+            state=OperationState.SENT,
+            doubtful=record.doubtful or resume,
+            lease_owner=owner,
+            lease_until=self._lease_end(now),
+            fencing=record.fencing + 1,
+            sends=record.sends + 1,
+            first_sent_at=record.first_sent_at or now,
+            latest_at=max(record.latest_at, now),
+            send_before=now + self._settings.send_within,
+            concluded_at=None,
+        )
+        tx.save_operation(claimed)
+        return Claim(record=claimed, intent=intent, granted=True, resume=resume, message=message)
+
+    def _begun_again(
+        self, begun: Begun, beginning: Beginning, message: Message | None
+    ) -> tuple[PaymentIntent, Message | None]:
+        """
+        The payment and the message of an operation without effect that begins anew.
+
+        Its old request goes on the wire again where there is one: the provider may remember the key
+        with it. Where it was not kept, the caller just said the same again.
+        """
+        if message is None or message.exact is None:
+            message = self._message(begun, beginning.key)
+        intent = begun.intent.evolve(in_flight=(*begun.intent.in_flight, beginning.key))
+        return saved(beginning.tx, intent), message
+
+    def renew(self, tx: Transaction, claimed: OperationRecord) -> bool:
+        """Lengthen our lease for another try; False where it is not ours any more."""
+        record = locked_operation(tx, claimed.id)
+        if record.state is not OperationState.SENT or record.fencing != claimed.fencing:
+            return False
+        now = self._settings.clock.now()
+        latest = max(record.latest_at, now)
+        tx.save_operation(replace(record, lease_until=self._lease_end(now), latest_at=latest))
+        return True
+
+    def _check_account(self, record: OperationRecord, account: Account, plan: Plan) -> None:
+        begun_at = (record.provider, record.account, record.endpoint)
+        if begun_at != (self._spec.name, account.id, account.endpoint):
+            raise ConfigurationError(
+                f"the operation began at {record.provider} account {record.account} "
+                f"({record.endpoint}), and this client is at {self._spec.name} account "
+                f"{account.id} ({account.endpoint}). Nothing was sent: use the first account's "
+                "credentials to conclude it.",
+                operation=plan.named,
+                reference=plan.reference,
+            )
+
+    def _is_leased(self, record: OperationRecord, owner: str, now: datetime) -> bool:
+        held = record.state in {OperationState.PREPARED, OperationState.SENT}
+        if not held or record.lease_until is None or record.lease_owner == owner:
+            return False
+        # A lease that seems to begin later than now was written by a clock that stepped back
+        # since, or by another machine's: it is never waited for longer than it is long.
+        return now < record.lease_until <= self._lease_end(now)
+
+    def _lease_end(self, now: datetime) -> datetime:
+        return now + timedelta(seconds=self._settings.lease)
+
+
+def stored_message(record: OperationRecord) -> Message | None:
+    """What the journal holds of what goes on the wire for an operation."""
+    if record.command is None:
+        return None
+    exact = Request.from_bytes(record.request) if record.request is not None else None
+    return Message(command_from_json(record.command), exact)
+
+
+def check_home(intent: PaymentIntent, provider: str, account: Account, operation: str) -> None:
+    """
+    Refuse to touch a payment from elsewhere: one order's objects are all at one account.
+
+    Raises:
+        ConfigurationError: The payment is at another provider or account.
+    """
+    if (intent.provider, intent.account) != (provider, account.id):
+        raise ConfigurationError(
+            f"the payment is at {intent.provider} account {intent.account}, and this client is at "
+            f"{provider} account {account.id}. Nothing was sent: use the first account's "
+            "credentials.",
+            operation=operation,
+            reference=intent.reference,
+        )
+
+
+def _is_over(record: OperationRecord) -> bool:
+    """Whether facts concluded it, also by saying no. Failures of the request may be mended."""
+    declined = record.state is OperationState.REJECTED and record.failure is None
+    return declined or record.state is OperationState.CONFIRMED
+
+
+def _bare(command: Command) -> Command:
+    """The command without what may be the reason why its request must not be stored."""
+    if isinstance(command, CreatePayment | ConfirmPayment):
+        return replace(command, terms=replace(command.terms, payment_method=None))
+    return command

@@ -1,0 +1,144 @@
+"""
+Sending: one request on the wire at a time, under a lease, with the retries that are safe.
+
+Decides nothing about what an outcome means for the operation; it only never lets a later failure
+hide an earlier doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from payport.domain.outcomes import Certainty, FailureKind
+from payport.operations.plan import Deadline
+from payport.operations.steps import Steps, ask, transact, wait_step
+from payport.providers.commands import Operation
+from payport.providers.exchange import Call, SendRefused
+from payport.providers.outcomes import Failure, Outcome
+from payport.providers.retries import Retrying
+from payport.providers.spec import Resolution
+
+if TYPE_CHECKING:
+    from payport.operations.plan import JournalSettings
+    from payport.operations.preparing import Message, Preparing
+    from payport.operations.records import OperationRecord
+    from payport.providers.base import PaymentProvider
+    from payport.providers.commands import Command
+    from payport.providers.spec import ProviderSpec
+
+__all__ = ["Sending", "Turn", "doubt_in"]
+
+#: Seconds a request is given even at the very end of the deadline; the guard decides before it.
+_SHORTEST_TIMEOUT = 0.05
+
+
+@dataclass(slots=True, kw_only=True)
+class Turn:
+    """
+    One holder's time with an operation.
+
+    Attributes:
+        record: The row, with our lease.
+        message: What goes on the wire; None where it was never stored.
+        deadline: How much of the caller's time is left.
+        lease: How much of the lease is left, by the monotonic clock; begun before the store wrote
+            it, so it ends here first.
+    """
+
+    record: OperationRecord
+    message: Message | None
+    deadline: Deadline
+    lease: Deadline
+
+
+class Sending:
+    """Sends under a lease."""
+
+    def __init__(self, settings: JournalSettings, spec: ProviderSpec, preparing: Preparing) -> None:
+        self._settings = settings
+        self._spec = spec
+        self._preparing = preparing
+
+    def sent(self, turn: Turn, message: Message) -> Steps[Outcome]:
+        """Send, and send again what may be; the least certain outcome of it all."""
+        doubts: list[Failure] = []
+
+        def attempt() -> Generator[Any, Any, Outcome]:
+            outcome = yield from self.once(turn, message)
+            doubt = doubt_in(outcome)
+            if doubt is not None:
+                doubts.append(doubt)
+            return outcome
+
+        retrying = Retrying(
+            self._settings.retries,
+            remaining=turn.deadline.remaining,
+            allow=self._may_send_again,
+        )
+        last = yield from retrying.steps(attempt, wait_step)
+        # A later failure answers its own send only: one doubt makes the operation doubtful.
+        return doubts[-1] if doubts and isinstance(last, Failure) else last
+
+    def _may_send_again(self, failure: Failure) -> bool:
+        """With keys anything but a final no; without, only what provably was not executed."""
+        if failure.certainty is not Certainty.UNKNOWN:
+            return True
+        return self._spec.idempotency.has_keys and Resolution.REPLAY in self._spec.resolution
+
+    def once(self, turn: Turn, message: Message) -> Steps[Outcome]:
+        """Send once, if the lease allows it."""
+        timeout = self.timeout(turn.deadline)
+        held = yield from self._held(turn, timeout)
+
+        def guard() -> None:
+            if not held or min(turn.deadline.remaining(), turn.lease.remaining()) <= 0:
+                raise SendRefused
+
+        call = Call(key=turn.record.key, timeout=timeout, guard=guard, exact=message.exact)
+        try:
+            return (yield from ask(lambda provider: _perform(provider, message.command, call)))
+        except SendRefused as refused:
+            why = "the time for this operation is over; this try was not sent"
+            return Failure(kind=FailureKind.UNAVAILABLE, message=why, cause=refused)
+        except Exception as error:  # noqa: BLE001 - whatever it was, it came after a possible send
+            why = f"the adapter failed: {type(error).__name__}"
+            return Failure(kind=FailureKind.UNKNOWN, message=why, cause=error)
+
+    def _held(self, turn: Turn, timeout: float) -> Steps[bool]:
+        """Whether the lease covers one more request; it is renewed where it does not."""
+        if turn.lease.remaining() > timeout:
+            return True
+        renewed = Deadline(self._settings.clock, self._settings.lease)
+        ours = yield from transact(lambda tx: self._preparing.renew(tx, turn.record))
+        if ours:
+            turn.lease = renewed
+        return ours
+
+    def timeout(self, deadline: Deadline) -> float:
+        """Seconds that the next request may take."""
+        longest = min(self._settings.call_timeout, deadline.remaining())
+        return max(_SHORTEST_TIMEOUT, longest)
+
+
+def _perform(provider: PaymentProvider, command: Command, call: Call) -> Outcome:
+    """Call the provider's method of the command's name."""
+    match command.operation:
+        case Operation.CREATE_PAYMENT:
+            return provider.create_payment(command, call)
+        case Operation.CONFIRM_PAYMENT:
+            return provider.confirm_payment(command, call)
+        case Operation.CAPTURE_PAYMENT:
+            return provider.capture_payment(command, call)
+        case Operation.CANCEL_PAYMENT:
+            return provider.cancel_payment(command, call)
+        case Operation.CREATE_REFUND:
+            return provider.create_refund(command, call)
+
+
+def doubt_in(outcome: Outcome) -> Failure | None:
+    """The failure, where it leaves open whether the operation was executed."""
+    if isinstance(outcome, Failure) and outcome.certainty is Certainty.UNKNOWN:
+        return outcome
+    return None

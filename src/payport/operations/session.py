@@ -1,0 +1,188 @@
+"""
+What the resources of one client share: settings, the journal, the provider's account.
+
+Has no colour: it makes steps, and `Payport` and `AsyncPayport` carry them out.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from payport.domain.errors import NotFound
+from payport.domain.outcomes import FailureKind
+from payport.operations.faults import read_fault
+from payport.operations.journal import Journal
+from payport.operations.preparing import check_home
+from payport.operations.steps import Steps, ask, transact
+from payport.providers.exchange import Call
+from payport.providers.outcomes import Account, Answer, Failure
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from payport.domain.errors import PayportError
+    from payport.domain.identifiers import Environment
+    from payport.domain.payment_intent import PaymentIntent
+    from payport.operations.plan import Concluded, JournalSettings, Plan
+    from payport.providers.base import AsyncPaymentProvider, PaymentProvider
+    from payport.providers.deliveries import Delivery, WebhookRequest
+    from payport.providers.outcomes import Outcome
+    from payport.providers.spec import ProviderSpec
+    from payport.webhooks.handlers import Handlers
+
+__all__ = ["Session"]
+
+
+class ParseWebhook(Protocol):
+    """A provider's `parse_webhook`."""
+
+    def __call__(self, request: WebhookRequest, *, now: datetime) -> tuple[Delivery, ...]:
+        """See `PaymentProvider.parse_webhook`."""
+        ...
+
+
+_log = logging.getLogger("payport.operations")
+
+
+class Session:
+    """One scope of one client."""
+
+    def __init__(
+        self,
+        *,
+        settings: JournalSettings,
+        provider: PaymentProvider | AsyncPaymentProvider,
+        handlers: Handlers,
+        accounts: dict[str, Account] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.handlers = handlers
+        self.journal: Journal = Journal(settings, provider.spec, provider.render)
+        self.parse_webhook: ParseWebhook = provider.parse_webhook
+        self._provider = provider
+        # Shared by the scopes of one client: they have one provider, so one account.
+        self._accounts = accounts if accounts is not None else {}
+
+    @property
+    def scope(self) -> str:
+        """The order space."""
+        return self.settings.scope
+
+    @property
+    def environment(self) -> Environment:
+        """Test or live."""
+        return self.settings.environment
+
+    @property
+    def spec(self) -> ProviderSpec:
+        """What the provider's adapter declares."""
+        return self.journal.spec
+
+    @property
+    def known_account(self) -> str | None:
+        """The provider's account, once it was asked for."""
+        known = self._accounts.get("")
+        return known.id if known is not None else None
+
+    def scoped(self, scope: str) -> Session:
+        """The same session in another order space."""
+        return Session(
+            settings=replace(self.settings, scope=scope),
+            provider=self._provider,
+            handlers=self.handlers,
+            accounts=self._accounts,
+        )
+
+    def account(self, operation: str, reference: str) -> Steps[Account]:
+        """
+        The account the credentials belong to; asked once, remembered for the client's life.
+
+        Raises:
+            ProviderFault: The provider did not tell. Nothing was sent that changes anything.
+        """
+        known = self._accounts.get("")
+        if known is not None:
+            return known
+        call = Call(timeout=self.settings.call_timeout)
+        told = yield from ask(lambda provider: provider.account(call))
+        if isinstance(told, Failure):
+            raise self.fault(told, operation, reference) from told.cause
+        self._accounts[""] = told
+        return told
+
+    def execute(self, plan: Plan) -> Steps[Concluded]:
+        """
+        Carry the plan out, or find out what became of it; see `Journal.execute`.
+
+        A client that does not know its account yet looks into the store first, so that what is
+        known already can be had while the provider is away.
+        """
+        if self.known_account is None:
+            known = yield from self.journal.known(plan)
+            if known is not None:
+                return known
+        account = yield from self.account(plan.named, plan.reference)
+        return (yield from self.journal.execute(plan, account))
+
+    def load(self, payment_id: str, operation: str) -> Steps[PaymentIntent]:
+        """
+        The stored payment of this scope and environment.
+
+        Raises:
+            NotFound: There is none.
+        """
+        found = yield from transact(lambda tx: tx.payment(payment_id))
+        return self.owned(found, payment_id, operation)
+
+    def fault(self, failure: Failure, operation: str, reference: str) -> PayportError:
+        """The error for a read that brought no facts; raise it from `failure.cause`."""
+        if failure.kind is FailureKind.AUTHENTICATION:
+            _log.critical("%s: %s refused the credentials", operation, self.spec.name)
+        return read_fault(
+            failure, operation=operation, reference=reference, provider=self.spec.name
+        )
+
+    def at_home(self, intent: PaymentIntent, operation: str) -> Steps[None]:
+        """
+        Make sure that the payment is at this client's account, before the provider is asked.
+
+        Raises:
+            ConfigurationError: It is elsewhere.
+            ProviderFault: The provider did not tell which account this is.
+        """
+        account = yield from self.account(operation, intent.id)
+        check_home(intent, self.spec.name, account, operation)
+
+    def owned(self, found: PaymentIntent | None, named: str, operation: str) -> PaymentIntent:
+        """The payment, if it is there and of this scope and environment."""
+        here = (self.scope, self.environment)
+        if found is None or (found.scope, found.environment) != here:
+            raise NotFound(
+                f"the store holds no such payment in scope '{self.scope}', {self.environment}",
+                operation=operation,
+                reference=named,
+            )
+        return found
+
+    def observed(self, payment_id: str, outcome: Outcome, operation: str) -> Steps[PaymentIntent]:
+        """
+        The payment after a read: facts applied and stored, or the fault raised.
+
+        Raises:
+            ProviderFault, NotFound: The read brought no facts.
+        """
+        if isinstance(outcome, Failure):
+            raise self.fault(outcome, operation, payment_id) from outcome.cause
+        answer: Answer = outcome
+        concluding = self.journal.concluding
+        return (
+            yield from transact(
+                lambda tx: concluding.observe(
+                    tx,
+                    self.owned(tx.payment(payment_id, lock=True), payment_id, operation),
+                    answer.facts,
+                )
+            )
+        )

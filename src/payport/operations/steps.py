@@ -1,0 +1,151 @@
+"""
+Steps: what an operation does, written once as a generator, and the two loops that carry it out.
+
+A step is a function of the ports (store, provider, sleep). The generator yields it; the sync loop
+calls it, the async loop awaits what it returns. `transact`, `ask` and `wait` make typed steps:
+
+    intent = yield from transact(lambda tx: tx.payment(payment_id))
+    outcome = yield from ask(lambda provider: provider.retrieve_payment(ref, call))
+
+What a step raises is thrown into the generator at the `yield`, so `try` works there as usual.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from payport.domain.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from payport.providers.base import AsyncPaymentProvider, PaymentProvider
+    from payport.storage.base import AsyncStore, Store, Transaction
+
+__all__ = [
+    "AsyncPorts",
+    "Ports",
+    "Step",
+    "Steps",
+    "ask",
+    "call",
+    "drive",
+    "drive_async",
+    "transact",
+    "wait",
+]
+
+T = TypeVar("T")
+
+#: Something to be done with the ports.
+Step: TypeAlias = Callable[[Any], Any]
+
+#: Yields steps, is sent their results, and returns its own.
+Steps: TypeAlias = Generator[Step, Any, T]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What blocking steps are done with."""
+
+    store: Store
+    provider: PaymentProvider
+    sleep: Callable[[float], None]
+
+    def call(self, function: Callable[[], Any]) -> Any:
+        """
+        Call a function of the application's.
+
+        Raises:
+            ConfigurationError: What it returns has to be awaited, and nobody here can.
+        """
+        result = function()
+        if inspect.isawaitable(result):
+            if inspect.iscoroutine(result):
+                result.close()
+            raise ConfigurationError(
+                "it has to be awaited, and this client blocks: pass a plain function, or use "
+                "AsyncPayport",
+                operation="Payport",
+                field="handlers",
+            )
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncPorts:
+    """What awaited steps are done with."""
+
+    store: AsyncStore
+    provider: AsyncPaymentProvider
+    sleep: Callable[[float], Awaitable[None]]
+
+    async def call(self, function: Callable[[], Any]) -> Any:
+        """Call a function of the application's, and await what it returns if that can be."""
+        result = function()
+        return await result if inspect.isawaitable(result) else result
+
+
+def transact(work: Callable[[Transaction], T]) -> Steps[T]:
+    """One transaction of the store."""
+    result: T = yield lambda ports: ports.store.transact(work)
+    return result
+
+
+def ask(question: Callable[[PaymentProvider], T]) -> Steps[T]:
+    """One call to the provider. In the async loop `question` returns what is awaited."""
+    result: T = yield lambda ports: question(ports.provider)
+    return result
+
+
+def call(function: Callable[[], Any]) -> Steps[Any]:
+    """Call a function of the application's; what it returns is awaited where that can be."""
+    result = yield lambda ports: ports.call(function)
+    return result
+
+
+def wait(seconds: float) -> Steps[None]:
+    """Let time pass."""
+    yield wait_step(seconds)
+
+
+def wait_step(seconds: float) -> Step:
+    """The step of `wait` alone."""
+    return lambda ports: ports.sleep(seconds)
+
+
+def drive(steps: Steps[T], ports: Ports) -> T:
+    """Carry the steps out, blocking."""
+    try:
+        step = next(steps)
+        while True:
+            try:
+                value = step(ports)
+            except Exception as error:  # noqa: BLE001 - thrown on, not swallowed
+                step = steps.throw(error)
+            else:
+                step = steps.send(value)
+    except StopIteration as finished:
+        result: T = finished.value
+        return result
+    finally:
+        steps.close()
+
+
+async def drive_async(steps: Steps[T], ports: AsyncPorts) -> T:
+    """Carry the steps out, awaiting each."""
+    try:
+        step = next(steps)
+        while True:
+            try:
+                value = await step(ports)
+            except Exception as error:  # noqa: BLE001 - thrown on, not swallowed
+                step = steps.throw(error)
+            else:
+                step = steps.send(value)
+    except StopIteration as finished:
+        result: T = finished.value
+        return result
+    finally:
+        steps.close()

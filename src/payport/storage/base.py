@@ -1,0 +1,306 @@
+"""
+What the rest of payport asks of a store: work done in one transaction, in either colour.
+
+A unit of work is a plain function of a `Transaction`. A sync store calls it; an async store runs it
+on its connection (SQLAlchemy's `run_sync`): so each statement, and all that lies between two of
+them, is written once. A unit of work reads and writes the store and does nothing else: it may run
+again when the database says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+
+from payport.domain.facts import Facts
+from payport.domain.identifiers import Environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from payport.domain.events import DomainEvent
+    from payport.domain.payment_intent import PaymentIntent
+    from payport.domain.refund import Refund
+    from payport.operations.records import OperationRecord
+
+__all__ = [
+    "FIXED",
+    "AsyncStore",
+    "Cursor",
+    "HandlerRun",
+    "InboxRow",
+    "InboxState",
+    "Query",
+    "Store",
+    "Transaction",
+]
+
+T = TypeVar("T")
+
+#: What `save_operation` leaves as it was inserted: identity, fingerprint, key and route.
+FIXED: Final = (
+    "scope",
+    "environment",
+    "operation",
+    "aggregate_id",
+    "payment_id",
+    "reference",
+    "attempt",
+    "fingerprint",
+    "key",
+    "provider",
+    "account",
+    "endpoint",
+    "route",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """A place in a listing: just after this row."""
+
+    created_at: datetime
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """
+    What to list, newest first.
+
+    Attributes:
+        status: A status or operation state, as text.
+        created_from: This moment or later.
+        created_before: Earlier than this moment.
+        payment_id: Only of this payment.
+        after: Begin just after this row.
+    """
+
+    scope: str
+    environment: Environment
+    status: str | None = None
+    created_from: datetime | None = None
+    created_before: datetime | None = None
+    payment_id: str | None = None
+    after: Cursor | None = None
+    limit: int = 100
+
+
+class InboxState(StrEnum):
+    """Where a received delivery, or a handler's run, stands."""
+
+    #: Waits for its turn.
+    DUE = "due"
+    #: Done; kept so that another delivery of it is known.
+    DONE = "done"
+    #: About something payport did not make; listed, and adoptable.
+    FOREIGN = "foreign"
+    #: For another account or environment than it came to; never handled.
+    QUARANTINED = "quarantined"
+    #: Failed too often; waits for a person.
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxRow:
+    """
+    One received statement of a webhook.
+
+    Attributes:
+        id: Derived from provider, environment and dedupe key.
+        digest: Of the body that brought it, to tell a repetition from a contradiction.
+        conflict: Set when the same dedupe key arrived with other facts.
+    """
+
+    id: str
+    provider: str
+    environment: Environment
+    account: str | None
+    dedupe_key: str
+    ordering_key: str
+    type: str
+    attempt_ref: str | None
+    tag: str | None
+    facts: Facts | None
+    needs_fetch: bool
+    api_version: str | None
+    body: bytes
+    digest: str
+    occurred_at: datetime
+    received_at: datetime
+    state: InboxState = InboxState.DUE
+    tries: int = 0
+    due_at: datetime
+    error: str | None = None
+    conflict: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandlerRun:
+    """One handler's delivery of one domain event: a row and a transaction of its own."""
+
+    event_id: str
+    handler: str
+    state: InboxState = InboxState.DUE
+    tries: int = 0
+    due_at: datetime
+    error: str | None = None
+
+
+class Transaction(Protocol):
+    """
+    The statements. All of them run in the transaction's order; none commits.
+
+    `lock=True` holds the row against other transactions until the end, so that what was read is
+    still true when it is written.
+    """
+
+    # -- payments ---------------------------------------------------------------------------------
+
+    def payment(self, payment_id: str, *, lock: bool = False) -> PaymentIntent | None:
+        """The payment, without provider payloads and tokens."""
+        ...
+
+    def payment_by_ref(self, provider: str, account: str, ref: str) -> PaymentIntent | None:
+        """The payment that holds an attempt with this provider's id."""
+        ...
+
+    def save_payment(self, intent: PaymentIntent) -> PaymentIntent:
+        """
+        Insert the payment (version 0) or replace the stored one, and return it with its version
+        grown by one. Its attempts and refunds are found by their ids afterwards.
+
+        Raises:
+            StoreConflict: The stored version is not `intent.version`: the row was not locked.
+        """
+        ...
+
+    def payments(self, query: Query) -> Sequence[PaymentIntent]:
+        """Payments, newest first by (created_at, id)."""
+        ...
+
+    # -- refunds ----------------------------------------------------------------------------------
+
+    def payment_of_refund(self, refund_id: str) -> str | None:
+        """The id of the payment that the refund belongs to."""
+        ...
+
+    def refunds(self, query: Query) -> Sequence[Refund]:
+        """Refunds, newest first by (created_at, id)."""
+        ...
+
+    # -- operations -------------------------------------------------------------------------------
+
+    def operation(self, operation_id: str, *, lock: bool = False) -> OperationRecord | None:
+        """The journal's row."""
+        ...
+
+    def operation_by_key(self, key: str) -> OperationRecord | None:
+        """The journal's row with this idempotency key."""
+        ...
+
+    def insert_operation(self, record: OperationRecord) -> None:
+        """
+        Insert a new row.
+
+        Raises:
+            StoreConflict: The identity is there already.
+        """
+        ...
+
+    def save_operation(self, record: OperationRecord) -> None:
+        """
+        Replace a row's changing columns; those in `FIXED` stay as they were inserted.
+
+        Raises:
+            StoreConflict: There is no such row.
+        """
+        ...
+
+    def operations(self, query: Query) -> Sequence[OperationRecord]:
+        """Rows, newest first by (prepared_at, id)."""
+        ...
+
+    # -- events -----------------------------------------------------------------------------------
+
+    def add_events(self, events: Sequence[DomainEvent], *, at: datetime) -> Sequence[DomainEvent]:
+        """Insert events and return those that were not there before."""
+        ...
+
+    def event(self, event_id: str) -> DomainEvent | None:
+        """The event."""
+        ...
+
+    def events(self, payment_id: str) -> Sequence[DomainEvent]:
+        """The payment's events, in the order in which they were learned."""
+        ...
+
+    # -- inbox and handlers -----------------------------------------------------------------------
+
+    def add_delivery(self, row: InboxRow) -> InboxRow | None:
+        """Insert a delivery; None, or the row that is there already."""
+        ...
+
+    def delivery(self, row_id: str) -> InboxRow | None:
+        """The received delivery."""
+        ...
+
+    def due_deliveries(self, now: datetime, limit: int) -> Sequence[InboxRow]:
+        """
+        Due rows by (received_at, id): of each ordering key only the first, and none while the
+        first waits to be tried again. A delivery that is claimed by moving its due time away so
+        keeps the others of its payment back.
+        """
+        ...
+
+    def save_delivery(self, row: InboxRow) -> None:
+        """Replace a row's state, tries, due time, error and conflict."""
+        ...
+
+    def add_handler_runs(self, runs: Sequence[HandlerRun]) -> None:
+        """Insert runs; those that are there already stay."""
+        ...
+
+    def due_handler_runs(self, now: datetime, limit: int) -> Sequence[HandlerRun]:
+        """Due runs, the longest due first."""
+        ...
+
+    def handler_run(self, event_id: str, handler: str) -> HandlerRun | None:
+        """The run, locked."""
+        ...
+
+    def save_handler_run(self, run: HandlerRun) -> None:
+        """Replace a run's state, tries, due time and error."""
+        ...
+
+
+class Store(Protocol):
+    """A store, blocking. Opens what it needs at first use, in each process anew."""
+
+    def transact(self, work: Callable[[Transaction], T]) -> T:
+        """
+        Run `work` in one transaction, commit durably, and return its result; roll back if it
+        raises.
+
+        Raises:
+            StoreUnavailable: The database cannot be reached, is full, read-only or locked.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free what this store opened itself."""
+        ...
+
+
+class AsyncStore(Protocol):
+    """A store, awaited."""
+
+    async def transact(self, work: Callable[[Transaction], T]) -> T:
+        """See `Store.transact`; `work` itself is a plain function."""
+        ...
+
+    async def aclose(self) -> None:
+        """Free what this store opened itself."""
+        ...

@@ -1,0 +1,153 @@
+"""
+Stores on an engine that the application made, for tables beside its own: `Engine` for the sync
+store, `AsyncEngine` for the async one. The application configures and closes its engine; here only
+what would lose money is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from payport.domain.errors import ConfigurationError
+from payport.storage.faults import fault_from, guarded, place_of
+from payport.storage.loops import OneLoop
+from payport.storage.migrate import migrate
+from payport.storage.sql import run_unit
+from payport.storage.units import unpicklable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from payport.storage.base import Transaction
+
+__all__ = ["AsyncSqlStore", "SyncSqlStore"]
+
+T = TypeVar("T")
+
+#: `PRAGMA synchronous`: at FULL and above a commit survives a power cut.
+_FULL = 2
+
+
+class SyncSqlStore:
+    """
+    A `Store` on an application's `Engine`.
+
+    Its tables are made or migrated at first use. A transaction is always one of payport's own, on a
+    connection of its own: one that the application has open is never joined.
+
+    Raises:
+        ConfigurationError: On construction, when the engine's database cannot be a journal; at
+            first use, when its commits are not durable or its tables are a newer payport's.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        _check(engine)
+        self._engine = engine
+        self._first = threading.Lock()
+        self._process: int | None = None
+
+    def transact(self, work: Callable[[Transaction], T]) -> T:
+        """See `Store.transact`."""
+        with self._first:
+            if self._process is None:
+                self._run(_prepare)
+                self._process = os.getpid()
+        if self._process != os.getpid():
+            raise ConfigurationError(
+                "the engine was used before this process was forked. Make the engine and the "
+                "store in each process: a forked connection loses what it commits.",
+                field="store",
+            )
+        return self._run(lambda connection: run_unit(connection, work))
+
+    def close(self) -> None:
+        """Do nothing: the engine is the application's."""
+
+    def _run(self, step: Callable[[Connection], T]) -> T:
+        with guarded(place_of(self._engine), self._engine.connect) as connection:
+            return step(connection)
+
+    def __reduce__(self) -> NoReturn:
+        unpicklable(self)
+
+
+class AsyncSqlStore:
+    """An `AsyncStore` on an application's `AsyncEngine`; as `SyncSqlStore`, in one event loop."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        _check(engine.sync_engine)
+        self._engine = engine
+        self._loop = OneLoop("the store")
+        self._first: asyncio.Lock | None = None
+        self._ready = False
+
+    async def transact(self, work: Callable[[Transaction], T]) -> T:
+        """See `AsyncStore.transact`."""
+        self._loop.check()
+        if not self._ready:
+            await self._prepare()
+        return await self._run(lambda connection: run_unit(connection, work))
+
+    async def aclose(self) -> None:
+        """Do nothing: the engine is the application's."""
+
+    async def _prepare(self) -> None:
+        if self._first is None:
+            self._first = asyncio.Lock()
+        async with self._first:
+            if not self._ready:
+                await self._run(_prepare)
+                self._ready = True
+
+    async def _run(self, step: Callable[[Connection], T]) -> T:
+        async with AsyncExitStack() as stack:
+            try:
+                connection = await stack.enter_async_context(self._engine.connect())
+            except SQLAlchemyError as error:
+                fault = fault_from(error, place_of(self._engine.sync_engine))
+            else:
+                return await connection.run_sync(step)
+        raise fault
+
+    def __reduce__(self) -> NoReturn:
+        unpicklable(self)
+
+
+def _check(engine: Engine) -> None:
+    """Refuse what can be refused without I/O."""
+    if engine.dialect.name != "sqlite":
+        raise ConfigurationError(
+            f"payport cannot keep its journal in {engine.dialect.name} yet. Use SQLite.",
+            field="store",
+        )
+    database = engine.url.database
+    if not database or ":memory:" in database or isinstance(engine.pool, StaticPool):
+        raise ConfigurationError(
+            "the engine's database is in memory or shares one connection among threads, so "
+            "transactions would mix. Use a file with a pool, or store='memory' in tests.",
+            field="store",
+        )
+
+
+def _prepare(connection: Connection) -> None:
+    """Make sure that commits last, and bring the tables up to date."""
+    place = place_of(connection.engine)
+    durable = guarded(place, lambda: connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
+    connection.rollback()
+    if durable < _FULL:
+        raise ConfigurationError(
+            f"{place} has PRAGMA synchronous below FULL on the engine's connections, so a power "
+            "cut would take back commits that payport has acted on. Set it to FULL.",
+            field="store",
+        )
+    run_unit(connection, lambda _: guarded(place, lambda: migrate(connection)))

@@ -1,0 +1,209 @@
+"""
+Everything: payments, their provider ids and refunds, the journal, events, the inbox and handlers.
+
+Frozen. It repeats what `payport.storage.schema` says today and must not follow it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+_WORD = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+_MOMENT = sa.BigInteger().with_variant(sa.TIMESTAMP(timezone=True), "postgresql")
+_SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def _words(*names: str) -> list[sa.Column[Any]]:
+    return [sa.Column(name, _WORD, nullable=False) for name in names]
+
+
+def _maybe(*names: str) -> list[sa.Column[Any]]:
+    return [sa.Column(name, _WORD, nullable=True) for name in names]
+
+
+def _moments(*names: str) -> list[sa.Column[Any]]:
+    return [sa.Column(name, _MOMENT, nullable=False) for name in names]
+
+
+def _moments_maybe(*names: str) -> list[sa.Column[Any]]:
+    return [sa.Column(name, _MOMENT, nullable=True) for name in names]
+
+
+def _counts(*names: str) -> list[sa.Column[Any]]:
+    return [sa.Column(name, sa.BigInteger(), nullable=False) for name in names]
+
+
+def _check(table: str, name: str, rule: str) -> sa.CheckConstraint:
+    return sa.CheckConstraint(rule, name=op.f(f"ck_{table}_{name}"))
+
+
+def _key(table: str, *columns: str) -> sa.PrimaryKeyConstraint:
+    return sa.PrimaryKeyConstraint(*columns, name=op.f(f"pk_{table}"))
+
+
+def _of_payment(table: str) -> sa.ForeignKeyConstraint:
+    return sa.ForeignKeyConstraint(
+        ["payment_id"], ["payport_payments.id"], name=op.f(f"fk_{table}_payment_id")
+    )
+
+
+def _index(table: str, *columns: str) -> None:
+    op.create_index(op.f(f"ix_{table}_{'_'.join(columns)}"), table, list(columns))
+
+
+def _index_due(name: str, table: str, *columns: str) -> None:
+    due = sa.text("state = 'due'")
+    op.create_index(name, table, list(columns), sqlite_where=due, postgresql_where=due)
+
+
+def upgrade() -> None:
+    """Make all tables."""
+    _payments()
+    _provider_refs()
+    _refunds()
+    _operations()
+    _events()
+    _inbox()
+    _handler_runs()
+
+
+def _payments() -> None:
+    table = "payport_payments"
+    op.create_table(
+        table,
+        *_words("id", "scope", "environment", "provider", "account", "reference", "status"),
+        *_counts("amount"),
+        *_words("currency"),
+        *_counts("version"),
+        *_moments("created_at"),
+        sa.Column("document", sa.Text(), nullable=False),
+        _check(table, "amount_not_negative", "amount >= 0"),
+        _check(table, "version_positive", "version > 0"),
+        _key(table, "id"),
+    )
+    _index(table, "scope", "environment", "created_at", "id")
+    _index(table, "scope", "environment", "status", "created_at", "id")
+
+
+def _provider_refs() -> None:
+    table = "payport_provider_refs"
+    op.create_table(
+        table,
+        *_words("provider", "account", "ref", "payment_id"),
+        _of_payment(table),
+        _key(table, "provider", "account", "ref"),
+    )
+    _index(table, "payment_id")
+
+
+def _refunds() -> None:
+    table = "payport_refunds"
+    op.create_table(
+        table,
+        *_words("id", "payment_id", "scope", "environment", "status"),
+        *_moments("created_at"),
+        _of_payment(table),
+        _key(table, "id"),
+    )
+    _index(table, "payment_id")
+    _index(table, "scope", "environment", "created_at", "id")
+    _index(table, "scope", "environment", "status", "created_at", "id")
+
+
+def _operations() -> None:
+    table = "payport_operations"
+    identity = ("scope", "environment", "operation", "aggregate_id", "reference", "attempt")
+    op.create_table(
+        table,
+        *_words("id", "scope", "environment", "operation", "aggregate_id", "payment_id"),
+        *_words("reference"),
+        *_counts("attempt"),
+        *_words("fingerprint"),
+        sa.Column("command", sa.LargeBinary(), nullable=True),
+        sa.Column("request", sa.LargeBinary(), nullable=True),
+        *_words("key", "provider", "account", "endpoint", "route", "baseline", "state"),
+        *_maybe("lease_owner"),
+        *_moments_maybe("lease_until"),
+        *_counts("fencing", "sends"),
+        sa.Column("doubtful", sa.Boolean(), nullable=False),
+        *_moments("prepared_at"),
+        *_moments_maybe("first_sent_at"),
+        *_moments("latest_at", "send_before"),
+        *_moments_maybe("concluded_at"),
+        *_maybe("failure", "failure_code", "failure_message", "request_id"),
+        _check(table, "attempt_positive", "attempt > 0"),
+        _check(table, "fencing_not_negative", "fencing >= 0"),
+        _check(table, "sends_not_negative", "sends >= 0"),
+        _key(table, "id"),
+        sa.UniqueConstraint("key", name=op.f("uq_payport_operations_key")),
+        sa.UniqueConstraint(*identity, name="uq_payport_operations_identity"),
+    )
+    _index(table, "payment_id")
+    _index(table, "scope", "environment", "prepared_at", "id")
+    _index(table, "scope", "environment", "state", "prepared_at", "id")
+
+
+def _events() -> None:
+    table = "payport_events"
+    op.create_table(
+        table,
+        sa.Column("seq", _SERIAL, autoincrement=True, nullable=False),
+        *_words("id", "kind", "payment_id"),
+        *_moments("occurred_at", "learned_at"),
+        sa.Column("document", sa.Text(), nullable=False),
+        _key(table, "seq"),
+        sa.UniqueConstraint("id", name=op.f("uq_payport_events_id")),
+    )
+    _index(table, "payment_id", "seq")
+
+
+def _inbox() -> None:
+    table = "payport_inbox"
+    line = ("provider", "environment", "ordering_key", "received_at", "id")
+    op.create_table(
+        table,
+        *_words("id", "provider", "environment"),
+        *_maybe("account"),
+        *_words("dedupe_key", "ordering_key", "type"),
+        *_maybe("attempt_ref", "tag"),
+        sa.Column("facts", sa.Text(), nullable=True),
+        sa.Column("needs_fetch", sa.Boolean(), nullable=False),
+        *_maybe("api_version"),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        *_words("digest"),
+        *_moments("occurred_at", "received_at"),
+        *_words("state"),
+        *_counts("tries"),
+        *_moments("due_at"),
+        *_maybe("error"),
+        sa.Column("conflict", sa.Boolean(), nullable=False),
+        _check(table, "tries_not_negative", "tries >= 0"),
+        _key(table, "id"),
+        sa.UniqueConstraint(
+            "provider", "environment", "dedupe_key", name="uq_payport_inbox_dedupe"
+        ),
+    )
+    _index_due("ix_payport_inbox_due", table, "received_at", "id")
+    _index_due("ix_payport_inbox_line", table, *line)
+
+
+def _handler_runs() -> None:
+    table = "payport_handler_runs"
+    op.create_table(
+        table,
+        *_words("event_id", "handler", "state"),
+        *_counts("tries"),
+        *_moments("due_at"),
+        *_maybe("error"),
+        _check(table, "tries_not_negative", "tries >= 0"),
+        _key(table, "event_id", "handler"),
+    )
+    _index_due("ix_payport_handler_runs_due", table, "due_at", "event_id", "handler")

@@ -1,0 +1,243 @@
+"""
+Values to rows and back. Pure: no statement, no connection, no clock.
+
+Documents are JSON by pydantic, which writes every `Sealed` value as null: client tokens and
+provider payloads end here. What is read is validated as if it came from outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from enum import Enum
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import TypeAdapter
+
+from payport.domain.events import EVENT_TYPES, DomainEvent
+from payport.domain.facts import Facts
+from payport.domain.identifiers import Environment
+from payport.domain.outcomes import FailureKind
+from payport.domain.payment_intent import PaymentIntent
+from payport.operations.records import OperationRecord, OperationState
+from payport.providers.commands import Operation
+from payport.storage.base import FIXED, HandlerRun, InboxRow, InboxState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from payport.domain.refund import Refund
+
+__all__ = [
+    "delivery_changes",
+    "delivery_from",
+    "delivery_row",
+    "event_from",
+    "event_row",
+    "handler_run_changes",
+    "handler_run_from",
+    "handler_run_row",
+    "operation_changes",
+    "operation_from",
+    "operation_row",
+    "payment_changes",
+    "payment_from",
+    "payment_row",
+    "refund_row",
+]
+
+#: A row as the database gives it, by column.
+Row = Mapping[Any, Any]
+
+
+@cache
+def _documents(kind: Any) -> TypeAdapter[Any]:
+    """Built at first use: building one takes longer than a thousand transactions in memory."""
+    return TypeAdapter(kind)
+
+
+def _to_json(kind: Any, value: object) -> str:
+    return _documents(kind).dump_json(value).decode()
+
+
+# -- payments and refunds -------------------------------------------------------------------------
+
+
+def payment_row(intent: PaymentIntent) -> dict[str, Any]:
+    """The columns of a new payment."""
+    return {
+        "id": intent.id,
+        "scope": intent.scope,
+        "environment": intent.environment.value,
+        "provider": intent.provider,
+        "account": intent.account,
+        "reference": intent.reference,
+        "currency": intent.amount.currency,
+        "created_at": intent.created_at,
+        **payment_changes(intent),
+    }
+
+
+def payment_changes(intent: PaymentIntent) -> dict[str, Any]:
+    """The columns of a payment that change."""
+    return {
+        "status": intent.status.value,
+        "amount": intent.amount.minor,
+        "version": intent.version,
+        "document": _to_json(PaymentIntent, intent),
+    }
+
+
+def payment_from(document: str) -> PaymentIntent:
+    """
+    The payment in a document.
+
+    Raises:
+        ValueError: It is none; a newer payport may have written it.
+    """
+    intent: PaymentIntent = _documents(PaymentIntent).validate_json(document)
+    return intent
+
+
+def refund_row(refund: Refund, intent: PaymentIntent) -> dict[str, Any]:
+    """The columns by which a refund is found."""
+    return {
+        "id": refund.id,
+        "payment_id": intent.id,
+        "scope": intent.scope,
+        "environment": intent.environment.value,
+        "status": refund.status.value,
+        "created_at": refund.created_at,
+    }
+
+
+# -- operations -----------------------------------------------------------------------------------
+
+_OPERATION: Final = tuple(field.name for field in fields(OperationRecord))
+_OPERATION_CHANGING: Final = tuple(name for name in _OPERATION if name not in {"id", *FIXED})
+_OPERATION_WORDS: Final = {
+    "environment": Environment,
+    "operation": Operation,
+    "state": OperationState,
+    "failure": FailureKind,
+}
+
+
+def operation_row(record: OperationRecord) -> dict[str, Any]:
+    """The columns of a new operation."""
+    return _plain(record, _OPERATION)
+
+
+def operation_changes(record: OperationRecord) -> dict[str, Any]:
+    """The columns of an operation that change."""
+    return _plain(record, _OPERATION_CHANGING)
+
+
+def operation_from(row: Row) -> OperationRecord:
+    """
+    The operation in a row.
+
+    Raises:
+        ValueError: A word in it is unknown; a newer payport may have written it.
+    """
+    return OperationRecord(**_rich(row, _OPERATION_WORDS))
+
+
+# -- events ---------------------------------------------------------------------------------------
+
+
+def event_row(event: DomainEvent, at: datetime) -> dict[str, Any]:
+    """The columns of an event that was learned at a moment."""
+    return {
+        "id": event.id,
+        "kind": event.kind,
+        "payment_id": event.payment_id,
+        "occurred_at": event.occurred_at,
+        "learned_at": at,
+        "document": _to_json(type(event), event),
+    }
+
+
+def event_from(row: Row) -> DomainEvent:
+    """
+    The event in a row.
+
+    Raises:
+        ValueError: Its kind is unknown; a newer payport may have written it.
+    """
+    if row["kind"] not in EVENT_TYPES:
+        raise ValueError("unknown kind of event")
+    kind: Any = EVENT_TYPES[row["kind"]]
+    event: DomainEvent = _documents(kind).validate_json(row["document"])
+    return event
+
+
+# -- inbox and handlers ---------------------------------------------------------------------------
+
+_DELIVERY: Final = tuple(field.name for field in fields(InboxRow) if field.name != "facts")
+_DELIVERY_WORDS: Final = {"environment": Environment, "state": InboxState}
+_RUN: Final = tuple(field.name for field in fields(HandlerRun))
+_RUN_WORDS: Final = {"state": InboxState}
+_TURNS: Final = ("state", "tries", "due_at", "error")
+
+
+def delivery_row(row: InboxRow) -> dict[str, Any]:
+    """The columns of a new delivery."""
+    facts = None if row.facts is None else _to_json(Facts, row.facts)
+    return {**_plain(row, _DELIVERY), "facts": facts}
+
+
+def delivery_changes(row: InboxRow) -> dict[str, Any]:
+    """The columns of a delivery that change."""
+    return _plain(row, (*_TURNS, "conflict"))
+
+
+def delivery_from(row: Row) -> InboxRow:
+    """
+    The delivery in a row.
+
+    Raises:
+        ValueError: A word or fact in it is unknown; a newer payport may have written it.
+    """
+    stored = row["facts"]
+    facts = None if stored is None else _documents(Facts).validate_json(stored)
+    told: dict[str, Any] = {**_rich(row, _DELIVERY_WORDS), "facts": facts}
+    return InboxRow(**told)
+
+
+def handler_run_row(run: HandlerRun) -> dict[str, Any]:
+    """The columns of a new run."""
+    return _plain(run, _RUN)
+
+
+def handler_run_changes(run: HandlerRun) -> dict[str, Any]:
+    """The columns of a run that change."""
+    return _plain(run, _TURNS)
+
+
+def handler_run_from(row: Row) -> HandlerRun:
+    """
+    The run in a row.
+
+    Raises:
+        ValueError: A word in it is unknown; a newer payport may have written it.
+    """
+    return HandlerRun(**_rich(row, _RUN_WORDS))
+
+
+def _plain(value: object, names: tuple[str, ...]) -> dict[str, Any]:
+    """A value's attributes as columns: words as text, because some drivers store an enum's name."""
+    columns: dict[str, Any] = {}
+    for name in names:
+        part = getattr(value, name)
+        columns[name] = part.value if isinstance(part, Enum) else part
+    return columns
+
+
+def _rich(row: Row, words: Mapping[str, type[Enum]]) -> dict[str, Any]:
+    """A row's columns as attributes."""
+    return {
+        name: words[name](part) if name in words and part is not None else part
+        for name, part in row.items()
+    }

@@ -1,0 +1,352 @@
+"""
+A unit of work on a SQL database: one transaction, with payport's statements.
+
+All that lies between two statements is written here once, for both colours and all databases: an
+async engine runs the same plain function by `run_sync`. Nothing here opens an engine or a file:
+that is `engines` and `sqlite`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from payport.domain.errors import StoreConflict, StoreError
+from payport.storage import rows
+from payport.storage.faults import guarded, place_of
+from payport.storage.statements import parameters, statements_for
+from payport.storage.units import ENDED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection, CursorResult, Executable, RowMapping
+
+    from payport.domain.events import DomainEvent
+    from payport.domain.payment_intent import PaymentIntent
+    from payport.domain.refund import Refund
+    from payport.operations.records import OperationRecord
+    from payport.storage.base import HandlerRun, InboxRow, Query, Transaction
+
+__all__ = ["SqlTransaction", "begin", "run_unit"]
+
+T = TypeVar("T")
+
+
+def run_unit(connection: Connection, work: Callable[[Transaction], T]) -> T:
+    """
+    Run a unit of work in a transaction of its own on an idle connection; see `Store.transact`.
+
+    Raises:
+        StoreError: Of the kind that `faults` gives the database's error.
+    """
+    place = place_of(connection.engine)
+    transaction = SqlTransaction(connection, place)
+    try:
+        guarded(place, lambda: begin(connection))
+        result = work(transaction)
+        transaction.check()
+        guarded(place, connection.commit)
+    except BaseException:
+        _roll_back(connection)
+        raise
+    finally:
+        transaction.end()
+    return result
+
+
+def begin(connection: Connection) -> None:
+    """
+    Begin a transaction that may write.
+
+    SQLite's drivers would begin one that only reads, and its later turn to writing could fail with
+    nothing to wait for: so it is begun by hand, whatever the driver's mode is.
+    """
+    connection.begin()
+    if connection.dialect.name != "sqlite":
+        return
+    if getattr(connection.connection.driver_connection, "in_transaction", False):
+        # Begun by the driver or a listener of the application's, and empty: this unit came first.
+        connection.exec_driver_sql("ROLLBACK")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _roll_back(connection: Connection) -> None:
+    try:
+        connection.rollback()
+    except SQLAlchemyError:
+        # The connection is lost, and the transaction with it. The first error is the one to tell.
+        connection.invalidate()
+
+
+class SqlTransaction:
+    """
+    A `Transaction` on a SQLAlchemy connection.
+
+    Attributes:
+        connection: For statements of the application's own that commit together with these.
+    """
+
+    def __init__(self, connection: Connection, place: str) -> None:
+        self.connection = connection
+        self._place = place
+        self._sql = statements_for(connection.dialect.name)
+        self._conflict: StoreConflict | None = None
+        #: Payments as the store holds them, to write only what changed of their refs and refunds.
+        self._stored: dict[str, PaymentIntent] = {}
+
+    def check(self) -> None:
+        """Raise the conflict that the work swallowed: half a payment must not be kept."""
+        if self._conflict is not None:
+            raise self._conflict
+
+    def end(self) -> None:
+        """Make the transaction unusable: the connection is another unit's from now on."""
+        self.connection = ENDED
+
+    # -- running statements -----------------------------------------------------------------------
+
+    def _run(
+        self,
+        statement: Executable,
+        values: Mapping[str, Any],
+        read: Callable[[CursorResult[Any]], T],
+    ) -> T:
+        return guarded(self._place, lambda: read(self.connection.execute(statement, values)))
+
+    def _all(self, statement: Executable, **values: Any) -> Sequence[RowMapping]:
+        return self._run(statement, values, lambda result: result.mappings().all())
+
+    def _first(self, statement: Executable, **values: Any) -> RowMapping | None:
+        return self._run(statement, values, lambda result: result.mappings().first())
+
+    def _count(self, statement: Executable, values: Mapping[str, Any]) -> int:
+        return self._run(statement, values, lambda result: result.rowcount)
+
+    def _one(
+        self, read: Callable[[RowMapping], T], statement: Executable, **values: Any
+    ) -> T | None:
+        row = self._first(statement, **values)
+        return None if row is None else self._read(read, row)
+
+    def _read(self, read: Callable[[RowMapping], T], row: RowMapping) -> T:
+        try:
+            return read(row)
+        except (ValueError, TypeError):
+            fault = StoreError(
+                f"{self._place} holds a row that this payport cannot read. If a newer one wrote "
+                "it, upgrade payport here too.",
+                operation="store.transact",
+            )
+        # Outside the handler: pydantic's error repeats the values that it could not read.
+        raise fault
+
+    def _clash(self, message: str) -> StoreConflict:
+        self._conflict = StoreConflict(message, operation="store.save_payment")
+        return self._conflict
+
+    # -- payments ---------------------------------------------------------------------------------
+
+    def payment(self, payment_id: str, *, lock: bool = False) -> PaymentIntent | None:
+        """See `Transaction.payment`."""
+        statement = self._sql.payment_locked if lock else self._sql.payment
+        return self._remembered(self._one(_payment, statement, this_id=payment_id))
+
+    def payment_by_ref(self, provider: str, account: str, ref: str) -> PaymentIntent | None:
+        """See `Transaction.payment_by_ref`."""
+        found = self._one(
+            _payment,
+            self._sql.payment_by_ref,
+            this_provider=provider,
+            this_account=account,
+            this_ref=ref,
+        )
+        return self._remembered(found)
+
+    def _remembered(self, intent: PaymentIntent | None) -> PaymentIntent | None:
+        if intent is not None:
+            self._stored[intent.id] = intent
+        return intent
+
+    def save_payment(self, intent: PaymentIntent) -> PaymentIntent:
+        """See `Transaction.save_payment`."""
+        stored = intent.evolve(version=intent.version + 1)
+        before = self._before(intent)
+        if intent.version == 0:
+            written = self._count(self._sql.add_payment, rows.payment_row(stored))
+        else:
+            this = {"this_id": intent.id, "this_version": intent.version}
+            written = self._count(
+                self._sql.replace_payment, {**rows.payment_changes(stored), **this}
+            )
+        if not written:
+            raise self._clash("the payment was changed since it was read")
+        self._save_refs(stored, before)
+        self._save_refunds(stored, before)
+        self._stored[stored.id] = stored
+        return stored
+
+    def _before(self, intent: PaymentIntent) -> PaymentIntent | None:
+        if intent.version == 0:
+            return None
+        return self._stored.get(intent.id) or self.payment(intent.id)
+
+    def _save_refs(self, intent: PaymentIntent, before: PaymentIntent | None) -> None:
+        known = {attempt.ref for attempt in before.attempts} if before is not None else set[str]()
+        for attempt in intent.attempts:
+            if attempt.ref not in known:
+                self._save_ref(intent, attempt.ref)
+
+    def _save_ref(self, intent: PaymentIntent, ref: str) -> None:
+        row = {
+            "provider": intent.provider,
+            "account": intent.account,
+            "ref": ref,
+            "payment_id": intent.id,
+        }
+        if not self._count(self._sql.add_ref, row):
+            raise self._clash(f"another payment holds the provider's object {ref} already")
+
+    def _save_refunds(self, intent: PaymentIntent, before: PaymentIntent | None) -> None:
+        known = {refund.id: refund for refund in before.refunds} if before is not None else {}
+        for refund in intent.refunds:
+            old = known.pop(refund.id, None)
+            row = rows.refund_row(refund, intent)
+            if before is not None and old is not None and rows.refund_row(old, before) == row:
+                continue
+            if not self._count(self._sql.save_refund, row):
+                raise self._clash(f"another payment holds the refund {refund.id} already")
+        for gone in known:
+            # Told without our tag first, it was taken for one made elsewhere; now it is ours.
+            self._count(self._sql.drop_refund, {"this_id": gone})
+
+    def payments(self, query: Query) -> Sequence[PaymentIntent]:
+        """See `Transaction.payments`."""
+        found = self._all(self._sql.payments.statement(query), **parameters(query))
+        return [self._read(_payment, row) for row in found]
+
+    # -- refunds ----------------------------------------------------------------------------------
+
+    def payment_of_refund(self, refund_id: str) -> str | None:
+        """See `Transaction.payment_of_refund`."""
+        row = self._first(self._sql.payment_of_refund, this_id=refund_id)
+        return None if row is None else row["payment_id"]
+
+    def refunds(self, query: Query) -> Sequence[Refund]:
+        """See `Transaction.refunds`."""
+        found = self._all(self._sql.refunds.statement(query), **parameters(query))
+        payments: dict[str, PaymentIntent] = {}
+        for row in found:
+            if row["payment_id"] not in payments:
+                payments[row["payment_id"]] = self._read(_payment, row)
+        listed = (payments[row["payment_id"]].refund(row["id"]) for row in found)
+        return [refund for refund in listed if refund is not None]
+
+    # -- operations -------------------------------------------------------------------------------
+
+    def operation(self, operation_id: str, *, lock: bool = False) -> OperationRecord | None:
+        """See `Transaction.operation`."""
+        statement = self._sql.operation_locked if lock else self._sql.operation
+        return self._one(rows.operation_from, statement, this_id=operation_id)
+
+    def operation_by_key(self, key: str) -> OperationRecord | None:
+        """See `Transaction.operation_by_key`."""
+        return self._one(rows.operation_from, self._sql.operation_by_key, this_key=key)
+
+    def insert_operation(self, record: OperationRecord) -> None:
+        """See `Transaction.insert_operation`."""
+        if not self._count(self._sql.add_operation, rows.operation_row(record)):
+            raise StoreConflict(
+                "the operation is in the journal already", operation="store.insert_operation"
+            )
+
+    def save_operation(self, record: OperationRecord) -> None:
+        """See `Transaction.save_operation`."""
+        row = {**rows.operation_changes(record), "this_id": record.id}
+        if not self._count(self._sql.replace_operation, row):
+            raise StoreConflict(
+                "the operation is not in the journal", operation="store.save_operation"
+            )
+
+    def operations(self, query: Query) -> Sequence[OperationRecord]:
+        """See `Transaction.operations`."""
+        found = self._all(self._sql.operations.statement(query), **parameters(query))
+        return [self._read(rows.operation_from, row) for row in found]
+
+    # -- events -----------------------------------------------------------------------------------
+
+    def add_events(self, events: Sequence[DomainEvent], *, at: datetime) -> Sequence[DomainEvent]:
+        """See `Transaction.add_events`."""
+        add = self._sql.add_event
+        return [event for event in events if self._count(add, rows.event_row(event, at))]
+
+    def event(self, event_id: str) -> DomainEvent | None:
+        """See `Transaction.event`."""
+        return self._one(rows.event_from, self._sql.event, this_id=event_id)
+
+    def events(self, payment_id: str) -> Sequence[DomainEvent]:
+        """See `Transaction.events`."""
+        found = self._all(self._sql.events, this_payment_id=payment_id)
+        return [self._read(rows.event_from, row) for row in found]
+
+    # -- inbox and handlers -----------------------------------------------------------------------
+
+    def add_delivery(self, row: InboxRow) -> InboxRow | None:
+        """See `Transaction.add_delivery`."""
+        if self._count(self._sql.add_delivery, rows.delivery_row(row)):
+            return None
+        return self._one(
+            rows.delivery_from,
+            self._sql.delivery_like,
+            this_id=row.id,
+            this_provider=row.provider,
+            this_environment=row.environment.value,
+            this_dedupe_key=row.dedupe_key,
+        )
+
+    def delivery(self, row_id: str) -> InboxRow | None:
+        """See `Transaction.delivery`."""
+        return self._one(rows.delivery_from, self._sql.delivery, this_id=row_id)
+
+    def due_deliveries(self, now: datetime, limit: int) -> Sequence[InboxRow]:
+        """See `Transaction.due_deliveries`."""
+        found = self._all(self._sql.due_deliveries, now=now, limit=limit)
+        return [self._read(rows.delivery_from, row) for row in found]
+
+    def save_delivery(self, row: InboxRow) -> None:
+        """See `Transaction.save_delivery`."""
+        changes = {**rows.delivery_changes(row), "this_id": row.id}
+        if not self._count(self._sql.replace_delivery, changes):
+            raise StoreConflict("no such delivery", operation="store.save_delivery")
+
+    def add_handler_runs(self, runs: Sequence[HandlerRun]) -> None:
+        """See `Transaction.add_handler_runs`."""
+        for run in runs:
+            self._count(self._sql.add_handler_run, rows.handler_run_row(run))
+
+    def due_handler_runs(self, now: datetime, limit: int) -> Sequence[HandlerRun]:
+        """See `Transaction.due_handler_runs`."""
+        found = self._all(self._sql.due_handler_runs, now=now, limit=limit)
+        return [self._read(rows.handler_run_from, row) for row in found]
+
+    def handler_run(self, event_id: str, handler: str) -> HandlerRun | None:
+        """See `Transaction.handler_run`."""
+        return self._one(
+            rows.handler_run_from,
+            self._sql.handler_run,
+            this_event_id=event_id,
+            this_handler=handler,
+        )
+
+    def save_handler_run(self, run: HandlerRun) -> None:
+        """See `Transaction.save_handler_run`."""
+        this = {"this_event_id": run.event_id, "this_handler": run.handler}
+        changes = {**rows.handler_run_changes(run), **this}
+        if not self._count(self._sql.replace_handler_run, changes):
+            raise StoreConflict("no such run", operation="store.save_handler_run")
+
+
+def _payment(row: RowMapping) -> PaymentIntent:
+    return rows.payment_from(row["document"])

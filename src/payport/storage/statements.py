@@ -1,0 +1,248 @@
+"""
+Every statement, built once for each kind of database. Nothing here runs one or knows a value.
+
+Inserts that may meet an existing row do nothing then, and the caller looks at the count: that works
+alike in every database, while an integrity error would end the transaction in some.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from payport.storage.schema import (
+    Moment,
+    events,
+    handler_runs,
+    inbox,
+    operations,
+    payments,
+    provider_refs,
+    refunds,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy.sql.elements import ColumnElement
+
+    from payport.storage.base import Query
+
+__all__ = ["DIALECTS", "Listing", "Statements", "parameters", "statements_for"]
+
+#: How each database spells an insert that may find the row there already.
+DIALECTS: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+_bind = sa.bindparam
+
+
+class Listing:
+    """
+    The statement that answers a `Query`, one for each set of filters that is in use.
+
+    One statement with `:status IS NULL OR ...` would serve all sets and use no index.
+    """
+
+    def __init__(
+        self,
+        columns: sa.Select[*tuple[Any, ...]],
+        table: sa.Table,
+        *,
+        at: str,
+        status: str,
+        payment: str,
+    ) -> None:
+        self._table = table
+        self._at: ColumnElement[Any] = table.c[at]
+        self._columns = columns
+        self._filters: dict[str, ColumnElement[bool]] = {
+            "status": table.c[status] == _bind("status"),
+            "payment_id": table.c[payment] == _bind("payment_id"),
+            "created_from": self._at >= _bind("created_from", type_=Moment()),
+            "created_before": self._at < _bind("created_before", type_=Moment()),
+            "after": sa.tuple_(self._at, table.c.id)
+            < sa.tuple_(_bind("after_at", type_=Moment()), _bind("after_id")),
+        }
+        self._built: dict[frozenset[str], sa.Select[*tuple[Any, ...]]] = {}
+
+    def statement(self, query: Query) -> sa.Select[*tuple[Any, ...]]:
+        """The statement for the filters that the query uses."""
+        used = frozenset(name for name in self._filters if getattr(query, name) is not None)
+        if used not in self._built:
+            self._built[used] = self._build(used)
+        return self._built[used]
+
+    def _build(self, used: frozenset[str]) -> sa.Select[*tuple[Any, ...]]:
+        table = self._table
+        return (
+            self._columns.where(table.c.scope == _bind("scope"))
+            .where(table.c.environment == _bind("environment"))
+            .where(*(clause for name, clause in self._filters.items() if name in used))
+            .order_by(self._at.desc(), table.c.id.desc())
+            .limit(_bind("limit", type_=sa.Integer))
+        )
+
+
+def parameters(query: Query) -> dict[str, Any]:
+    """The query's values for its statement; those of unused filters are left out."""
+    values: dict[str, Any] = {
+        "scope": query.scope,
+        "environment": query.environment.value,
+        "status": query.status,
+        "payment_id": query.payment_id,
+        "created_from": query.created_from,
+        "created_before": query.created_before,
+        "limit": query.limit,
+    }
+    if query.after is not None:
+        values.update(after_at=query.after.created_at, after_id=query.after.id)
+    return {name: value for name, value in values.items() if value is not None}
+
+
+class Statements:
+    """
+    The statements for one kind of database. Parameters that are columns are named as the columns
+    are; those that choose a row are named `this_...`.
+    """
+
+    def __init__(self, dialect: str) -> None:
+        insert = DIALECTS[dialect]
+        self._payments(insert)
+        self._refunds(insert)
+        self._operations(insert)
+        self._events(insert)
+        self._inbox(insert)
+        self._handler_runs(insert)
+
+    def _payments(self, insert: Any) -> None:
+        this = payments.c.id == _bind("this_id")
+        self.payment = sa.select(payments.c.document).where(this)
+        self.payment_locked = self.payment.with_for_update()
+        self.payment_by_ref = (
+            sa.select(payments.c.document)
+            .join_from(provider_refs, payments)
+            .where(provider_refs.c.provider == _bind("this_provider"))
+            .where(provider_refs.c.account == _bind("this_account"))
+            .where(provider_refs.c.ref == _bind("this_ref"))
+        )
+        self.add_payment = insert(payments).on_conflict_do_nothing()
+        self.replace_payment = (
+            sa.update(payments).where(this).where(payments.c.version == _bind("this_version"))
+        )
+        self.payments = Listing(
+            sa.select(payments.c.document), payments, at="created_at", status="status", payment="id"
+        )
+        self.add_ref = insert(provider_refs).on_conflict_do_nothing()
+        self.ref_holder = (
+            sa.select(provider_refs.c.payment_id)
+            .where(provider_refs.c.provider == _bind("this_provider"))
+            .where(provider_refs.c.account == _bind("this_account"))
+            .where(provider_refs.c.ref == _bind("this_ref"))
+        )
+
+    def _refunds(self, insert: Any) -> None:
+        this = refunds.c.id == _bind("this_id")
+        adding = insert(refunds)
+        # Nothing is updated, and so the count is 0, where another payment holds the refund.
+        self.save_refund = adding.on_conflict_do_update(
+            index_elements=["id"],
+            set_={"status": adding.excluded.status, "created_at": adding.excluded.created_at},
+            where=refunds.c.payment_id == adding.excluded.payment_id,
+        )
+        self.drop_refund = sa.delete(refunds).where(this)
+        self.payment_of_refund = sa.select(refunds.c.payment_id).where(this)
+        self.refunds = Listing(
+            sa.select(refunds.c.id, payments.c.id.label("payment_id"), payments.c.document)
+            .select_from(refunds)
+            .join(payments, payments.c.id == refunds.c.payment_id),
+            refunds,
+            at="created_at",
+            status="status",
+            payment="payment_id",
+        )
+
+    def _operations(self, insert: Any) -> None:
+        this = operations.c.id == _bind("this_id")
+        self.operation = sa.select(operations).where(this)
+        self.operation_locked = self.operation.with_for_update()
+        self.operation_by_key = sa.select(operations).where(operations.c.key == _bind("this_key"))
+        self.add_operation = insert(operations).on_conflict_do_nothing()
+        self.replace_operation = sa.update(operations).where(this)
+        self.operations = Listing(
+            sa.select(operations),
+            operations,
+            at="prepared_at",
+            status="state",
+            payment="payment_id",
+        )
+
+    def _events(self, insert: Any) -> None:
+        self.add_event = insert(events).on_conflict_do_nothing()
+        self.event = sa.select(events).where(events.c.id == _bind("this_id"))
+        self.events = (
+            sa.select(events)
+            .where(events.c.payment_id == _bind("this_payment_id"))
+            .order_by(events.c.seq)
+        )
+
+    def _inbox(self, insert: Any) -> None:
+        this = inbox.c.id == _bind("this_id")
+        self.add_delivery = insert(inbox).on_conflict_do_nothing()
+        self.delivery = sa.select(inbox).where(this)
+        self.delivery_like = sa.select(inbox).where(
+            sa.or_(
+                this,
+                sa.and_(
+                    inbox.c.provider == _bind("this_provider"),
+                    inbox.c.environment == _bind("this_environment"),
+                    inbox.c.dedupe_key == _bind("this_dedupe_key"),
+                ),
+            )
+        )
+        ahead = inbox.alias("ahead")
+        self.due_deliveries = (
+            sa.select(inbox)
+            .where(_is_due(inbox), inbox.c.due_at <= _bind("now", type_=Moment()))
+            .where(
+                ~sa.exists()
+                .where(_is_due(ahead))
+                .where(ahead.c.provider == inbox.c.provider)
+                .where(ahead.c.environment == inbox.c.environment)
+                .where(ahead.c.ordering_key == inbox.c.ordering_key)
+                .where(
+                    sa.tuple_(ahead.c.received_at, ahead.c.id)
+                    < sa.tuple_(inbox.c.received_at, inbox.c.id)
+                )
+            )
+            .order_by(inbox.c.received_at, inbox.c.id)
+            .limit(_bind("limit", type_=sa.Integer))
+        )
+        self.replace_delivery = sa.update(inbox).where(this)
+
+    def _handler_runs(self, insert: Any) -> None:
+        this = sa.and_(
+            handler_runs.c.event_id == _bind("this_event_id"),
+            handler_runs.c.handler == _bind("this_handler"),
+        )
+        self.add_handler_run = insert(handler_runs).on_conflict_do_nothing()
+        self.handler_run = sa.select(handler_runs).where(this).with_for_update()
+        self.due_handler_runs = (
+            sa.select(handler_runs)
+            .where(_is_due(handler_runs), handler_runs.c.due_at <= _bind("now", type_=Moment()))
+            .order_by(handler_runs.c.due_at, handler_runs.c.event_id, handler_runs.c.handler)
+            .limit(_bind("limit", type_=sa.Integer))
+        )
+        self.replace_handler_run = sa.update(handler_runs).where(this)
+
+
+def _is_due(table: sa.FromClause) -> ColumnElement[bool]:
+    # A literal and no parameter: only so does a planner see that the partial index fits.
+    due: ColumnElement[bool] = table.c.state == sa.literal_column("'due'")
+    return due
+
+
+@cache
+def statements_for(dialect: str) -> Statements:
+    """The statements for a database by the name of its dialect."""
+    return Statements(dialect)

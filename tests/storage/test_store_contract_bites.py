@@ -1,0 +1,594 @@
+"""Stores with one fault each. A contract that lets one of them pass promises nothing."""
+
+import inspect
+import time
+from dataclasses import fields, replace
+
+import pytest
+
+from payport.domain.errors import StoreConflict
+from payport.storage.base import Query
+from payport.storage.memory import MemoryStore, _Data, _MemoryTransaction
+from payport.testing._store_contract import samples
+from payport.testing.store_contract import StoreContract
+
+
+class Faulty:
+    """A transaction with one method replaced."""
+
+    def __init__(self, tx):
+        self.tx = tx
+
+    def __getattr__(self, name):
+        return getattr(self.tx, name)
+
+
+class FaultyStore(MemoryStore):
+    wrapped = Faulty
+
+    def transact(self, work):
+        return super().transact(lambda tx: work(self.wrapped(tx)))
+
+
+def faulty(wrapped):
+    return type(wrapped.__name__, (FaultyStore,), {"wrapped": wrapped})
+
+
+# -- transactions -----------------------------------------------------------------------------
+
+
+class CommitsOnError(MemoryStore):
+    def transact(self, work):
+        return work(_MemoryTransaction(self._data))
+
+
+class SwallowsExceptions(MemoryStore):
+    def transact(self, work):
+        try:
+            return super().transact(work)
+        except RuntimeError:
+            return None
+        except Exception as error:
+            if isinstance(error, StoreConflict):
+                raise
+            return None
+
+
+class KeepsHalfAConflict(FaultyStore):
+    def transact(self, work):
+        def lenient(tx):
+            try:
+                return work(tx)
+            finally:
+                tx._conflict = None
+
+        return MemoryStore.transact(self, lenient)
+
+
+class LetsTransactionsEscape(MemoryStore):
+    def transact(self, work):
+        with self._turn:
+            return work(_MemoryTransaction(self._data))
+
+
+class LosesUpdates(MemoryStore):
+    """Every transaction works on a copy of its own, and the last one to end wins."""
+
+    def transact(self, work):
+        mine = _Data()
+        for name, table in vars(self._data).items():
+            setattr(mine, name, dict(table))
+        result = work(_MemoryTransaction(mine))
+        time.sleep(0.0005)
+        self._data = mine
+        return result
+
+
+class CanBePickled(MemoryStore):
+    def __reduce__(self):
+        return (CanBePickled, ())
+
+
+class ClosesOnce(MemoryStore):
+    closed = False
+
+    def close(self):
+        assert not self.closed
+        self.closed = True
+
+
+# -- payments ---------------------------------------------------------------------------------
+
+
+class IgnoresVersions(Faulty):
+    def save_payment(self, intent):
+        stored = self.tx.payment(intent.id)
+        return self.tx.save_payment(intent.evolve(version=stored.version if stored else 0))
+
+
+class LosesMicroseconds(Faulty):
+    def payment(self, payment_id, *, lock=False):
+        found = self.tx.payment(payment_id)
+        return found and found.evolve(created_at=found.created_at.replace(microsecond=123000))
+
+
+class ReturnsNaiveDatetimes(Faulty):
+    def payment(self, payment_id, *, lock=False):
+        found = self.tx.payment(payment_id)
+        return found and found.evolve(created_at=found.created_at.replace(tzinfo=None))
+
+
+class ReturnsPlainText(Faulty):
+    def payment(self, payment_id, *, lock=False):
+        found = self.tx.payment(payment_id)
+        return found and found.evolve(environment=str(found.environment.value))
+
+
+class KeepsTokens(Faulty):
+    def save_payment(self, intent):
+        saved = self.tx.save_payment(intent)
+        self.tx._data.payments[intent.id] = saved
+        return saved
+
+
+class ForgetsTheAction(Faulty):
+    def payment(self, payment_id, *, lock=False):
+        found = self.tx.payment(payment_id)
+        stripped = tuple(replace(a, next_action=None) for a in found.attempts) if found else ()
+        return found and found.evolve(attempts=stripped)
+
+
+class TakesTokensFromTheCaller(Faulty):
+    def save_payment(self, intent):
+        self.tx.save_payment(intent)
+        return self.tx.payment(intent.id)
+
+
+class LetsRefsBeStolen(Faulty):
+    def save_payment(self, intent):
+        for attempt in intent.attempts:
+            self.tx._data.refs.pop((intent.provider, intent.account, attempt.ref), None)
+        return self.tx.save_payment(intent)
+
+
+class MixesAccounts(Faulty):
+    def payment_by_ref(self, provider, account, ref):
+        found = [p for (_, _, known), p in self.tx._data.refs.items() if known == ref]
+        return self.tx.payment(found[0]) if found else None
+
+
+class FindsOnlyTheLatestAttempt(Faulty):
+    def payment_by_ref(self, provider, account, ref):
+        found = self.tx.payment_by_ref(provider, account, ref)
+        return found if found and found.attempts[-1].ref == ref else None
+
+
+class LetsRefundsBeStolen(Faulty):
+    def save_payment(self, intent):
+        for refund in intent.refunds:
+            self.tx._data.refunds.pop(refund.id, None)
+        return self.tx.save_payment(intent)
+
+
+class RemembersRefundsThatLeft(Faulty):
+    def save_payment(self, intent):
+        kept = dict(self.tx._data.refunds)
+        saved = self.tx.save_payment(intent)
+        self.tx._data.refunds.update(kept)
+        return saved
+
+
+class ListsOldestFirst(Faulty):
+    def payments(self, query):
+        return list(reversed(self.tx.payments(query)))
+
+    def refunds(self, query):
+        return list(reversed(self.tx.refunds(query)))
+
+    def operations(self, query):
+        return list(reversed(self.tx.operations(query)))
+
+
+class PagesByMomentAlone(Faulty):
+    """Rows of the cursor's own moment are left out: they are rare, and so is the complaint."""
+
+    def payments(self, query):
+        return self._page(self.tx.payments, query)
+
+    def operations(self, query):
+        return self._page(self.tx.operations, query)
+
+    def _page(self, listing, query):
+        if query.after is None:
+            return listing(query)
+        return listing(replace(query, after=None, created_before=query.after.created_at))
+
+
+class MixesScopes(Faulty):
+    def payments(self, query):
+        return self._anywhere(self.tx.payments, query)
+
+    def refunds(self, query):
+        return self._anywhere(self.tx.refunds, query)
+
+    def operations(self, query):
+        return self._anywhere(self.tx.operations, query)
+
+    def _anywhere(self, listing, query):
+        scopes = {query.scope, "shop", "tenant_9"}
+        return [row for scope in scopes for row in listing(replace(query, scope=scope))]
+
+
+class IgnoresFilters(Faulty):
+    def payments(self, query):
+        return self.tx.payments(self._all(query))
+
+    def refunds(self, query):
+        return self.tx.refunds(self._all(query))
+
+    def operations(self, query):
+        return self.tx.operations(self._all(query))
+
+    def _all(self, query):
+        return Query(scope=query.scope, environment=query.environment)
+
+
+# -- journal and events -----------------------------------------------------------------------
+
+
+class ForgetsIdentities(Faulty):
+    def insert_operation(self, record):
+        self.tx._data.identities.clear()
+        self.tx.insert_operation(record)
+
+
+class CountsTheProviderAsIdentity(Faulty):
+    def insert_operation(self, record):
+        known = self.tx._data.operations.values()
+        if any(
+            o.aggregate_id == record.aggregate_id and o.provider != record.provider for o in known
+        ):
+            self.tx._data.identities.clear()
+        self.tx.insert_operation(record)
+
+
+class IdentifiesByPaymentAlone(Faulty):
+    def insert_operation(self, record):
+        if any(o.payment_id == record.payment_id for o in self.tx._data.operations.values()):
+            raise StoreConflict
+        self.tx.insert_operation(record)
+
+
+class ForgetsKeys(Faulty):
+    def insert_operation(self, record):
+        self.tx._data.keys.pop(record.key, None)
+        self.tx.insert_operation(record)
+
+
+class ReplacesOnInsert(Faulty):
+    def insert_operation(self, record):
+        self.tx._put(self.tx._data.operations, record.id, record)
+
+
+class RewritesTheRoute(Faulty):
+    def save_operation(self, record):
+        self.tx._put(self.tx._data.operations, record.id, record)
+
+
+class SavesTheStateAlone(Faulty):
+    def save_operation(self, record):
+        stored = self.tx.operation(record.id)
+        self.tx.save_operation(replace(stored or record, state=record.state))
+
+
+class TellsEventsAgain(Faulty):
+    def add_events(self, events, *, at):
+        self.tx.add_events(events, at=at)
+        return list(events)
+
+
+class ReplacesEvents(Faulty):
+    def add_events(self, events, *, at):
+        new = self.tx.add_events(events, at=at)
+        self.tx._data.events.update({event.id: event for event in events})
+        return new
+
+
+class OrdersEventsByTheProvidersTime(Faulty):
+    def events(self, payment_id):
+        return sorted(self.tx.events(payment_id), key=lambda event: event.occurred_at)
+
+
+class TellsEventsOfAllPayments(Faulty):
+    def events(self, payment_id):
+        return [event for told in self.tx._data.told.values() for event in told]
+
+
+# -- inbox and handlers -----------------------------------------------------------------------
+
+
+class ForgetsDedupeKeys(Faulty):
+    def add_delivery(self, row):
+        self.tx._data.dedupe.clear()
+        return self.tx.add_delivery(row)
+
+
+class MixesDedupeKeysOfProviders(Faulty):
+    def add_delivery(self, row):
+        known = [r for r in self.tx._data.inbox.values() if r.dedupe_key == row.dedupe_key]
+        return known[0] if known else self.tx.add_delivery(row)
+
+
+class ReplacesDeliveries(Faulty):
+    def add_delivery(self, row):
+        known = self.tx.add_delivery(row)
+        self.tx._data.inbox[row.id] = row
+        return known
+
+
+class KeepsTokensOfDeliveries(Faulty):
+    def add_delivery(self, row):
+        known = self.tx.add_delivery(row)
+        self.tx._data.inbox[row.id] = row
+        return known
+
+
+class LetsDeliveriesBeRewritten(Faulty):
+    def save_delivery(self, row):
+        self.tx.save_delivery(row)
+        self.tx._data.inbox[row.id] = row
+
+
+class HandsOutWholeLines(Faulty):
+    def due_deliveries(self, now, limit):
+        waiting = self.tx._data.waiting.values()
+        due = [row for row in waiting if row.due_at <= now]
+        return sorted(due, key=lambda row: (row.received_at, row.id))[:limit]
+
+
+class PassesOverWhoWaits(Faulty):
+    """One that waits to be tried again is not the first of its line any more."""
+
+    def due_deliveries(self, now, limit):
+        rows, seen = HandsOutWholeLines(self.tx).due_deliveries(now, 1000), set()
+        return [r for r in rows if not (r.ordering_key in seen or seen.add(r.ordering_key))][:limit]
+
+
+class HandsOutTooEarly(Faulty):
+    def due_deliveries(self, now, limit):
+        return self.tx.due_deliveries(samples.after(days=9), limit)
+
+    def due_handler_runs(self, now, limit):
+        return self.tx.due_handler_runs(samples.after(days=9), limit)
+
+
+class MakesProvidersWait(Faulty):
+    def due_deliveries(self, now, limit):
+        rows, seen = self.tx.due_deliveries(now, 1000), set()
+        return [r for r in rows if not (r.ordering_key in seen or seen.add(r.ordering_key))][:limit]
+
+
+class RunsHandlersAgain(Faulty):
+    def add_handler_runs(self, runs):
+        for run in runs:
+            self.tx._data.runs.pop((run.event_id, run.handler), None)
+        self.tx.add_handler_runs(runs)
+
+
+class RunsOneHandlerForAll(Faulty):
+    def add_handler_runs(self, runs):
+        self.tx.add_handler_runs([replace(run, handler="shop.paid") for run in runs])
+
+
+class HandsOutTheNewestRunFirst(Faulty):
+    def due_handler_runs(self, now, limit):
+        return list(reversed(self.tx.due_handler_runs(now, 1000)))[:limit]
+
+
+class InsertsOnSave(Faulty):
+    def save_delivery(self, row):
+        self.tx.add_delivery(row)
+        self.tx.save_delivery(row)
+
+    def save_operation(self, record):
+        if self.tx.operation(record.id) is None:
+            self.tx.insert_operation(record)
+        self.tx.save_operation(record)
+
+    def save_handler_run(self, run):
+        self.tx.add_handler_runs([run])
+        self.tx.save_handler_run(run)
+
+
+#: Each faulty store, and the promises of which at least these are found broken.
+BROKEN = [
+    (CommitsOnError, ["an_exception_takes_everything_back_and_goes_on"]),
+    (CommitsOnError, ["an_exception_brings_back_what_was_replaced"]),
+    (CommitsOnError, ["a_failed_unit_of_work_leaves_the_store_usable"]),
+    (SwallowsExceptions, ["an_exception_takes_everything_back_and_goes_on"]),
+    (KeepsHalfAConflict, ["a_conflict_that_the_work_swallows_keeps_nothing"]),
+    (LetsTransactionsEscape, ["a_transaction_is_unusable_after_its_end"]),
+    (LosesUpdates, ["threads_that_lock_a_payment_lose_no_update"]),
+    (LosesUpdates, ["of_many_threads_one_inserts_an_operation"]),
+    (CanBePickled, ["a_store_is_not_pickled"]),
+    (ClosesOnce, ["closing_twice_does_nothing"]),
+    (faulty(IgnoresVersions), ["a_stale_payment_replaces_nothing"]),
+    (faulty(IgnoresVersions), ["a_payment_is_inserted_once"]),
+    (faulty(IgnoresVersions), ["a_payment_that_is_not_there_is_not_replaced"]),
+    (
+        faulty(LosesMicroseconds),
+        ["a_payment_comes_back_equal", "moments_come_back_aware_and_to_the_microsecond"],
+    ),
+    (faulty(ReturnsNaiveDatetimes), ["moments_come_back_aware_and_to_the_microsecond"]),
+    (faulty(ReturnsPlainText), ["a_payment_comes_back_with_its_own_types"]),
+    (faulty(KeepsTokens), ["tokens_and_payloads_never_come_back"]),
+    (
+        faulty(ForgetsTheAction),
+        ["what_the_customer_has_to_do_stays_known_without_its_token", "a_payment_comes_back_equal"],
+    ),
+    (
+        faulty(TakesTokensFromTheCaller),
+        ["saving_gives_the_tokens_back_to_whoever_just_got_them"],
+    ),
+    (faulty(LetsRefsBeStolen), ["two_payments_never_hold_one_object_of_a_provider"]),
+    (faulty(MixesAccounts), ["refs_of_two_providers_or_accounts_never_meet"]),
+    (faulty(FindsOnlyTheLatestAttempt), ["a_payment_is_found_by_every_attempts_ref"]),
+    (faulty(LetsRefundsBeStolen), ["a_refund_never_belongs_to_two_payments"]),
+    (faulty(RemembersRefundsThatLeft), ["a_refund_that_left_its_payment_is_not_found"]),
+    (
+        faulty(ListsOldestFirst),
+        [
+            "payments_are_listed_newest_first",
+            "refunds_are_listed_newest_first_in_pages",
+            "operations_are_listed_newest_first_in_pages",
+        ],
+    ),
+    (
+        faulty(PagesByMomentAlone),
+        [
+            "pages_leave_nothing_out_and_repeat_nothing",
+            "operations_are_listed_newest_first_in_pages",
+        ],
+    ),
+    (
+        faulty(MixesScopes),
+        [
+            "listings_keep_to_scope_and_environment",
+            "refund_listings_are_narrowed",
+            "operation_listings_are_narrowed",
+        ],
+    ),
+    (
+        faulty(IgnoresFilters),
+        [
+            "listings_are_narrowed_by_status_time_and_payment",
+            "refund_listings_are_narrowed",
+            "operation_listings_are_narrowed",
+        ],
+    ),
+    (faulty(ForgetsIdentities), ["an_identity_is_there_once_whatever_the_provider"]),
+    (faulty(CountsTheProviderAsIdentity), ["an_identity_is_there_once_whatever_the_provider"]),
+    (faulty(IdentifiesByPaymentAlone), ["every_part_of_an_identity_makes_another_operation"]),
+    (faulty(ForgetsKeys), ["a_key_is_there_once"]),
+    (
+        faulty(ReplacesOnInsert),
+        ["an_id_is_there_once", "work_goes_on_after_an_operation_was_there_already"],
+    ),
+    (
+        faulty(RewritesTheRoute),
+        ["saving_changes_all_but_identity_fingerprint_key_and_route"],
+    ),
+    (
+        faulty(SavesTheStateAlone),
+        ["saving_changes_all_but_identity_fingerprint_key_and_route"],
+    ),
+    (
+        faulty(TellsEventsAgain),
+        [
+            "an_event_is_kept_once_and_told_as_new_once",
+            "an_event_given_twice_at_once_is_new_once",
+        ],
+    ),
+    (faulty(ReplacesEvents), ["an_event_is_kept_once_and_told_as_new_once"]),
+    (
+        faulty(OrdersEventsByTheProvidersTime),
+        ["events_come_in_the_order_in_which_they_were_learned"],
+    ),
+    (faulty(TellsEventsOfAllPayments), ["events_keep_to_their_payment"]),
+    (faulty(ForgetsDedupeKeys), ["a_dedupe_key_is_there_once_whatever_the_id"]),
+    (
+        faulty(MixesDedupeKeysOfProviders),
+        ["dedupe_keys_of_providers_and_environments_never_meet"],
+    ),
+    (faulty(ReplacesDeliveries), ["a_repeated_delivery_finds_the_first"]),
+    (
+        faulty(KeepsTokensOfDeliveries),
+        ["tokens_and_payloads_do_not_come_back_with_deliveries"],
+    ),
+    (
+        faulty(LetsDeliveriesBeRewritten),
+        ["saving_changes_the_state_and_nothing_that_was_received"],
+    ),
+    (
+        faulty(HandsOutWholeLines),
+        [
+            "of_one_payment_only_the_first_is_handed_out",
+            "the_next_comes_once_the_first_needs_nothing_more",
+        ],
+    ),
+    (faulty(PassesOverWhoWaits), ["the_next_waits_while_the_first_waits_to_be_tried_again"]),
+    (
+        faulty(HandsOutTooEarly),
+        ["a_delivery_is_due_from_its_moment_on", "a_saved_run_is_due_when_it_says_so"],
+    ),
+    (
+        faulty(MakesProvidersWait),
+        ["payments_of_two_providers_never_wait_for_each_other"],
+    ),
+    (faulty(RunsHandlersAgain), ["a_run_that_is_there_stays_as_it_is"]),
+    (faulty(RunsOneHandlerForAll), ["a_run_comes_back_equal"]),
+    (faulty(HandsOutTheNewestRunFirst), ["due_runs_come_longest_due_first"]),
+    (
+        faulty(InsertsOnSave),
+        [
+            "an_operation_that_is_not_there_is_not_saved",
+            "a_delivery_that_is_not_there_is_not_saved",
+            "a_run_that_is_not_there_is_not_saved",
+        ],
+    ),
+]
+
+PROMISES = dict(inspect.getmembers(StoreContract, inspect.isfunction))
+PROMISES = {name: test for name, test in PROMISES.items() if name.startswith("test_")}
+
+
+def breaks(test, make_store, at_rest=bytes):
+    """Whether a contract test fails on any of its parameters."""
+    marks = [mark for mark in getattr(test, "pytestmark", []) if mark.name == "parametrize"]
+    cases = [{mark.args[0]: value} for mark in marks for value in mark.args[1]] or [{}]
+    for case in cases:
+        asked = inspect.signature(test).parameters
+        given = {"store": make_store(), "at_rest": at_rest, **case}
+        try:
+            test(StoreContract(), **{name: given[name] for name in asked if name != "self"})
+        except (Exception, pytest.fail.Exception):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("name", sorted(PROMISES))
+def test_a_faultless_store_keeps(name):
+    assert not breaks(PROMISES[name], FaultyStore)
+
+
+@pytest.mark.parametrize(
+    ("store", "promise"),
+    [(store, promise) for store, promises in BROKEN for promise in promises],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
+def test_a_faulty_store_breaks(store, promise):
+    assert breaks(PROMISES[f"test_{promise}"], store)
+
+
+def test_a_store_that_writes_tokens_breaks_secrecy():
+    promise = PROMISES["test_tokens_and_payloads_are_not_written"]
+    leaking = f"pay_order_1 {samples.CANARY}".encode()
+    assert breaks(promise, MemoryStore, at_rest=lambda: leaking)
+    assert breaks(promise, MemoryStore, at_rest=lambda: b"another file")
+    assert not breaks(promise, MemoryStore, at_rest=lambda: b"pay_order_1")
+
+
+def test_every_group_of_promises_is_bitten():
+    bitten = {f"test_{promise}" for _, promises in BROKEN for promise in promises}
+    for group in StoreContract.__mro__[1:-1]:
+        assert bitten & set(vars(group)), group
+
+
+def test_the_samples_leave_no_attribute_at_its_default():
+    full, usual = samples.everything(), samples.payment()
+    same = {f.name for f in fields(full) if getattr(full, f.name) == getattr(usual, f.name)}
+    # These have no default to be mistaken for.
+    assert same == {
+        "id", "reference", "scope", "environment", "provider", "account", "amount",
+        "created_at", "version",
+    }  # fmt: skip
