@@ -1,0 +1,96 @@
+"""
+A merchant who uses a provider as the client does, but keeps no journal and retries nothing: what it
+does once is what the contract checks.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from payport.domain.money import Money
+from payport.providers.commands import Command, Lookup
+from payport.providers.deliveries import Delivery
+from payport.providers.exchange import Call
+from payport.providers.outcomes import Outcome
+from payport.testing._provider_contract.asking import Ask
+from payport.testing._provider_contract.harness import Harness, Rig
+from payport.testing._provider_contract.sale import Sale
+from payport.testing.tokens import CARDS
+
+__all__ = ["PRICE", "Merchant"]
+
+#: What things cost unless a check says otherwise.
+PRICE = Money(4_999, "USD")
+
+
+class Merchant:
+    """
+    Whoever sells.
+
+    Attributes:
+        heard: Every delivery so far, in order.
+    """
+
+    def __init__(self, harness: Harness, rig: Rig | None = None) -> None:
+        rig = rig or harness.make()
+        self.harness = harness
+        self.bank = harness.bank
+        self.clock = harness.clock
+        self.provider = rig.provider
+        self.subject = rig.subject
+        self.script = rig.script
+        self.sent = rig.sent
+        self.spec = rig.provider.spec
+        self.heard: list[Delivery] = []
+        self._numbers = itertools.count(1)
+
+    def another(self, **options: Any) -> Merchant:
+        """The same merchant in another process: another provider object at the same bank."""
+        other = Merchant(self.harness, self.harness.make(**options))
+        other._numbers = self._numbers
+        return other
+
+    def sale(self, amount: Money = PRICE) -> Sale:
+        """Something new to be paid."""
+        return Sale(self, amount, f"order_{next(self._numbers)}")
+
+    def token(self, token: str) -> str:
+        """The provider's token for one of the bank's; the check is skipped where it has none."""
+        # What is no token of the table is one that the bank issued, for a method that it saved.
+        known = self.harness.token(token) if token in CARDS else token
+        if known is None:
+            pytest.skip(f"the provider has nothing like {token}")
+        return known
+
+    def send(self, ask: Ask, **how: Any) -> Outcome:
+        """
+        Check a command as the client does, and have the provider carry it out.
+
+        `how` are attributes of `Call`, such as `guard`.
+        """
+        self.spec.check(ask.command)
+        carry_out: Callable[[Command, Call], Outcome] = getattr(
+            self.provider, ask.command.operation
+        )
+        return carry_out(ask.command, Call(key=ask.key, **how))
+
+    def find(self, ask: Ask) -> Outcome:
+        """Look for what carries the operation's key."""
+        self.clock.advance(self.bank.behaviour.search_lag)
+        lookup = Lookup(key=ask.key, command=ask.command, payment_ref=ask.payment_ref)
+        return self.provider.find(lookup, Call())
+
+    def hear(self) -> Sequence[Delivery]:
+        """Receive the webhooks that the bank sent meanwhile; return what is new."""
+        now = self.clock.now()
+        new = [
+            delivery
+            for request in self.harness.webhooks()
+            for delivery in self.provider.parse_webhook(request, now=now)
+        ]
+        self.heard.extend(new)
+        return new

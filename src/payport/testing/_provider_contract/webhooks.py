@@ -1,0 +1,180 @@
+# ruff: noqa: S101 - contract tests live on assert
+"""Webhooks: what the bank says arrives to the last statement, once, in whatever order it comes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import permutations
+from typing import Final
+
+from payport.domain.apply import apply
+from payport.domain.facts import Facts
+from payport.domain.payment_intent import PaymentIntent
+from payport.providers.deliveries import Delivery, WebhookRequest
+from payport.providers.exchange import Call
+from payport.providers.outcomes import Account
+from payport.providers.spec import Capability
+from payport.testing._provider_contract.checks import Checks, each_of
+from payport.testing._provider_contract.merchant import Merchant
+from payport.testing._provider_contract.sale import Sale
+from payport.testing._provider_contract.stories import STORIES, Story
+
+__all__ = ["WebhookChecks"]
+
+_SECOND: Final = timedelta(seconds=1)
+#: Up to so many statements every order is tried; of more, so many orders drawn by a fixed seed.
+_FEW: Final = 4
+_SHUFFLES: Final = 40
+
+
+class WebhookChecks(Checks):
+    """Reading what was signed."""
+
+    def happened(self, merchant: Merchant, story: Story) -> Sale:
+        """A story that happened."""
+        self.needs(Capability.WEBHOOKS, *story.needs)
+        return story.tell(merchant)
+
+    @each_of("story", STORIES)
+    def test_a_story_ends_in_what_the_books_say(self, merchant: Merchant, story: Story) -> None:
+        self.needs(*story.needs)
+        story.tell(merchant).check_books()
+
+    @each_of("story", STORIES)
+    def test_webhooks_alone_tell_the_whole_story(self, merchant: Merchant, story: Story) -> None:
+        sale = self.happened(merchant, story)
+        sale.intent = sale.begun
+        sale.hear()
+        sale.check_books()
+
+    @each_of("story", STORIES)
+    def test_the_order_in_which_it_is_told_does_not_matter(
+        self, merchant: Merchant, story: Story
+    ) -> None:
+        sale = self.happened(merchant, story)
+        for told in _orders(sale.learned):
+            assert _applied(sale.begun, told) == sale.intent, "another order, another end"
+
+    @each_of("story", STORIES)
+    def test_every_statement_is_about_its_payment(self, merchant: Merchant, story: Story) -> None:
+        other = merchant.sale().paid()
+        sale = self.happened(merchant, story)
+        ours, theirs = sale.hear(), other.hear()
+        assert ours
+        assert theirs
+        assert {d.attempt_ref for d in ours} == {sale.ref}
+        for delivery in ours:
+            assert delivery.tag is None or delivery.tag in sale.keys
+        lines = {d.ordering_key for d in ours}
+        assert len(lines) == 1, "statements about one payment are processed one at a time"
+        assert lines.isdisjoint(d.ordering_key for d in theirs)
+
+    @each_of("story", STORIES)
+    def test_each_statement_has_a_dedupe_key_of_its_own(
+        self, merchant: Merchant, story: Story
+    ) -> None:
+        keys = [delivery.dedupe_key for delivery in self.happened(merchant, story).hear()]
+        assert all(keys)
+        assert len(set(keys)) == len(keys), "a statement would be taken for another"
+
+    def test_a_redelivery_has_the_same_dedupe_keys(self, merchant: Merchant) -> None:
+        self.needs(Capability.WEBHOOKS)
+        merchant.sale().send(merchant.sale().creation())
+        requests = merchant.harness.webhooks()
+        first = [_keys(merchant, request) for request in requests]
+        assert all(first)
+        merchant.clock.advance(timedelta(hours=8))
+        again = [_keys(merchant, merchant.harness.sign(request.body)) for request in requests]
+        assert again == first
+
+    def test_reading_a_webhook_is_pure(self, merchant: Merchant) -> None:
+        self.needs(Capability.WEBHOOKS)
+        merchant.sale().send(merchant.sale().creation())
+        sent, now = len(merchant.sent), merchant.clock.now()
+        for request in merchant.harness.webhooks():
+            first = merchant.provider.parse_webhook(request, now=now)
+            assert merchant.provider.parse_webhook(request, now=now) == first
+            assert merchant.another().provider.parse_webhook(request, now=now) == first
+        assert len(merchant.sent) == sent, "reading a webhook sent something"
+
+    def test_what_was_made_by_hand_carries_no_tag(self, merchant: Merchant) -> None:
+        self.needs(Capability.WEBHOOKS)
+        ref = merchant.bank.charge(merchant.sale().amount)
+        told = [d for d in merchant.hear() if d.attempt_ref == ref]
+        assert told
+        assert {delivery.tag for delivery in told} == {None}
+
+    def test_statements_say_when_where_and_about_whom(self, merchant: Merchant) -> None:
+        self.needs(Capability.WEBHOOKS)
+        merchant.clock.advance(timedelta(days=30))
+        account = merchant.provider.account(Call())
+        assert isinstance(account, Account)
+        for delivery in merchant.sale().paid().hear():
+            assert abs(delivery.occurred_at - merchant.clock.now()) <= _SECOND
+            assert delivery.environment in {None, merchant.provider.environment}
+            assert delivery.account in {None, account.id}
+
+    def test_an_effect_is_told_with_its_own_tag(self, merchant: Merchant) -> None:
+        self.needs(Capability.WEBHOOKS, Capability.REFUND)
+        sale = merchant.sale().paid()
+        ask = sale.refunding()
+        sale.done(ask)
+        told = {d.tag for d in sale.hear() if d.facts is not None and d.facts.refunds}
+        assert told == {ask.key}
+
+    # -- what payport has no meaning for --------------------------------------------------------
+
+    def test_an_unknown_event_is_kept_and_means_nothing(self, merchant: Merchant) -> None:
+        self.needs(Capability.WEBHOOKS)
+        merchant.bank.announce("weather.changed")
+        told = merchant.hear()
+        assert [delivery.facts for delivery in told] == [None], "an event was swallowed"
+        assert all(delivery.dedupe_key and delivery.ordering_key for delivery in told)
+        assert "weather" in told[0].type
+
+    def test_an_unknown_event_takes_nothing_else_along(self, merchant: Merchant) -> None:
+        self.needs(Capability.WEBHOOKS)
+        merchant.bank.announce("weather.changed")
+        sale = merchant.sale()
+        merchant.send(sale.creation())
+        merchant.bank.announce("weather.changed")
+        merchant.clock.advance(merchant.bank.behaviour.decides_after)
+        sale.hear()
+        sale.check_books(sale.amount.minor)
+        unknown = [d.dedupe_key for d in merchant.heard if d.facts is None]
+        assert len(unknown) == 2  # noqa: PLR2004 - one before and one after
+
+    def test_another_version_makes_no_money(self, merchant: Merchant) -> None:
+        self.needs(Capability.WEBHOOKS)
+        merchant.send(merchant.sale().creation())
+        older = [merchant.harness.older(request) for request in merchant.harness.webhooks()]
+        for request in older:
+            if request is None:
+                continue
+            for delivery in merchant.provider.parse_webhook(request, now=merchant.clock.now()):
+                assert delivery.needs_fetch
+                assert delivery.attempt_ref
+                assert delivery.facts is None or not list(delivery.facts)
+
+
+def _keys(merchant: Merchant, request: WebhookRequest) -> list[str]:
+    told: Sequence[Delivery] = merchant.provider.parse_webhook(request, now=merchant.clock.now())
+    return [delivery.dedupe_key for delivery in told]
+
+
+def _orders(told: Sequence[Facts]) -> list[Sequence[Facts]]:
+    """Orders in which facts may be told; in some of them something is told twice."""
+    if len(told) <= _FEW:
+        return [(*order, order[0]) for order in permutations(told)]
+    # Chance that a test repeats, not chance that anybody's money depends on.
+    chance = random.Random(len(told))  # noqa: S311
+    shuffled = [chance.sample(told, len(told)) for _ in range(_SHUFFLES)]
+    return [tuple(reversed(told)), *((*order, *order[::3]) for order in shuffled)]
+
+
+def _applied(intent: PaymentIntent, told: Sequence[Facts]) -> PaymentIntent:
+    for facts in told:
+        intent = apply(intent, facts).intent
+    return intent

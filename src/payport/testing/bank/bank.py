@@ -1,0 +1,377 @@
+"""
+The bank as tests hold it: what they make happen in it, and what they ask it afterwards.
+
+It is told the truth and tells it: what moved is what its books say moved, whatever the provider in
+front of it answered. Merchants do not call it: they send requests to one of its faces. It moves no
+money, waits for nothing and writes nothing down.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from payport.domain.errors import ConfigurationError
+from payport.domain.identifiers import Environment
+from payport.domain.money import Money
+from payport.domain.secrets import Secret
+from payport.operations.clock import Clock
+from payport.testing.bank.behaviour import Behaviour, stripe_like
+from payport.testing.bank.books import Entry, EntryKind, Fees
+from payport.testing.bank.captures import Captures
+from payport.testing.bank.disputes import Disputes
+from payport.testing.bank.payments import Payments
+from payport.testing.bank.records import (
+    Capture,
+    Change,
+    Dispute,
+    DisputeState,
+    Happening,
+    Order,
+    Payment,
+    Refund,
+)
+from payport.testing.bank.refunds import Refunds
+from payport.testing.bank.vault import Vault
+from payport.testing.clock import FakeClock
+from payport.testing.tokens import Tokens
+
+__all__ = ["Bank"]
+
+F = TypeVar("F")
+
+#: What a bank signs its webhooks with unless told otherwise. Anybody may know it.
+SIGNING_SECRET = "whsec_fake_0001"  # noqa: S105 - it protects play money
+
+
+class Bank:
+    """
+    An in-memory bank.
+
+    Payments are asked for by name: the bank's id, the merchant's reference, an idempotency key that
+    made or changed something, or the id of a capture, refund or dispute. Where several payments
+    have a name, sums are over all of them and single ones are the latest.
+
+    Safe to use from several threads, and deterministic: ids are counted and time is the clock's.
+
+    Attributes:
+        lock: Held by whoever reads or changes several things as one.
+        payments_desk, captures_desk, refunds_desk, disputes_desk: The engine's parts, for faces.
+    """
+
+    def __init__(
+        self,
+        *,
+        behaviour: Behaviour | None = None,
+        clock: Clock | None = None,
+        fees: Fees | None = None,
+        account: str = "acct_fake",
+        environment: Environment = Environment.TEST,
+        signing_secrets: Sequence[str | Secret] = (SIGNING_SECRET,),
+    ) -> None:
+        self.behaviour = behaviour or stripe_like()
+        self.clock: Clock = clock or FakeClock()
+        self.account = account
+        self.environment = environment
+        self.lock = threading.RLock()
+        self.vault = Vault(self.clock, self.behaviour, fees or Fees())
+        self.disputes_desk = Disputes(self.vault)
+        self.captures_desk = Captures(self.vault, self.disputes_desk)
+        self.payments_desk = Payments(self.vault, self.captures_desk)
+        self.refunds_desk = Refunds(self.vault)
+        self._faces: dict[Callable[[Bank], Any], Any] = {}
+        self._signing: tuple[Secret, ...] = ()
+        self.sign_with(*signing_secrets)
+
+    def __repr__(self) -> str:
+        return f"<Bank {self.behaviour.name}: {len(self.vault.payments)} payments>"
+
+    @contextmanager
+    def open(self) -> Generator[Vault]:
+        """Hold the lock, with everything that is due having happened before and after."""
+        with self.lock:
+            self.vault.catch_up()
+            try:
+                yield self.vault
+            finally:
+                self.vault.catch_up()
+
+    def face(self, make: Callable[[Bank], F]) -> F:
+        """The bank's face of this kind: made once, so that all who use the bank share it."""
+        with self.lock:
+            if make not in self._faces:
+                self._faces[make] = make(self)
+            face: F = self._faces[make]
+            return face
+
+    def listen(self, listener: Callable[[Change], None]) -> None:
+        """Have every change told, in order, while the lock is held."""
+        with self.lock:
+            self.vault.listeners.append(listener)
+
+    # -- set up ---------------------------------------------------------------------------------
+
+    @property
+    def signing_secrets(self) -> tuple[Secret, ...]:
+        """What webhooks are signed with; each carries a signature by every one of them."""
+        return self._signing
+
+    def sign_with(self, *secrets: str | Secret) -> None:
+        """
+        Sign webhooks with these from now on: two while a secret is being replaced.
+
+        Raises:
+            ConfigurationError: There is none, or one is blank.
+        """
+        if not secrets:
+            message = "a bank that signs with nothing sends webhooks that nobody can trust"
+            raise ConfigurationError(message, operation="Bank", field="signing_secrets")
+        self._signing = tuple(s if isinstance(s, Secret) else Secret(s) for s in secrets)
+
+    def add_customer(self) -> str:
+        """Make a customer that methods can be saved with; return the id."""
+        with self.open() as vault:
+            customer = vault.new_ref("bu")
+            vault.customers[customer] = []
+            return customer
+
+    def methods(self, customer: str) -> tuple[str, ...]:
+        """The tokens of a customer's saved methods, oldest first."""
+        with self.open() as vault:
+            return tuple(vault.customers[customer])
+
+    # -- what happens out there -----------------------------------------------------------------
+
+    def authenticate(self, name: str, *, ok: bool = True) -> str | None:
+        """
+        The customer authenticates, or fails to; return the address they are sent back to.
+
+        Raises:
+            Refused: Nobody asked them.
+            LookupError: The bank knows no payment by this name.
+        """
+        with self.open():
+            payment = self.payment(name)
+            self.payments_desk.authenticate(payment, ok=ok)
+            return payment.order.return_url
+
+    def abandon(self, name: str) -> None:
+        """
+        The customer closes the page and the time to authenticate runs out, as it does by the
+        clock after an hour.
+
+        Raises:
+            Refused: Nobody asked them.
+            LookupError: The bank knows no payment by this name.
+        """
+        with self.open():
+            payment = self.payment(name)
+            self.payments_desk.abandon(payment)
+
+    def settle(self, name: str, *, ok: bool | None = None) -> None:
+        """
+        Decide now what is waiting to be decided on these payments, instead of by the clock:
+        issuers that think, captures, cancels and refunds that are pending, refunds and captures
+        that are to come back, a dispute that is to come.
+
+        Args:
+            ok: Whether it ends as the merchant hopes. None: as the token says it will.
+
+        Raises:
+            LookupError: The bank knows no payment by this name.
+        """
+        with self.open():
+            payments = self.payments_named(name)
+            if not payments:
+                raise _nothing(name)
+            for payment in payments:
+                # What is decided here may leave something else to wait for: not for this call.
+                for waiting in tuple(payment.waiting):
+                    waiting.conclude(ok)
+
+    def dispute(
+        self,
+        name: str,
+        amount: Money | None = None,
+        *,
+        reason: str = "fraudulent",
+        inquiry: bool = False,
+    ) -> str:
+        """
+        The holder disputes a payment; return the dispute's id.
+
+        Args:
+            amount: How much; all that was taken and not given back unless told.
+            inquiry: Whether the holder's bank only asks, and takes nothing yet.
+
+        Raises:
+            Refused: That much is not there.
+            LookupError: The bank knows no payment by this name.
+        """
+        with self.open():
+            payment = self.payment(name)
+            minor = payment.free if amount is None else amount.minor
+            desk = self.disputes_desk
+            return desk.open(payment, minor, reason=reason, inquiry=inquiry).ref
+
+    def submit_evidence(self, dispute: str) -> None:
+        """The merchant answers a dispute, and the answer is looked at."""
+        self._turn(dispute, DisputeState.EXAMINED)
+
+    def win(self, dispute: str) -> None:
+        """A dispute is decided for the merchant, also one that was lost before."""
+        self._turn(dispute, DisputeState.WON)
+
+    def lose(self, dispute: str) -> None:
+        """A dispute is decided for the customer."""
+        self._turn(dispute, DisputeState.LOST)
+
+    def reopen(self, dispute: str) -> None:
+        """A dispute that was decided is raised again; an inquiry becomes one."""
+        self._turn(dispute, DisputeState.RAISED)
+
+    def close_inquiry(self, dispute: str) -> None:
+        """An inquiry ends without a dispute."""
+        self._turn(dispute, DisputeState.ANSWERED)
+
+    def _turn(self, dispute: str, state: DisputeState) -> None:
+        with self.open():
+            self.disputes_desk.turn(dispute, state)
+
+    def charge(self, amount: Money, token: str = Tokens.OK, *, reference: str | None = None) -> str:
+        """
+        Somebody takes a payment by hand, in the bank's own pages: it carries no tag. Return its id.
+
+        Raises:
+            Refused: There is no such token.
+        """
+        order = Order(
+            amount=amount.minor, currency=amount.currency, token=token, reference=reference
+        )
+        with self.open():
+            return self.payments_desk.create(order, confirm=True).ref
+
+    def refund(self, name: str, amount: Money) -> str:
+        """
+        Somebody refunds a payment by hand: it carries no tag. Return the refund's id.
+
+        Raises:
+            Refused: That much cannot be given back.
+            LookupError: The bank knows no payment by this name.
+        """
+        with self.open():
+            payment = self.payment(name)
+            return self.refunds_desk.refund(payment.ref, amount.minor, tag=None)[1].ref
+
+    def pay_out(self, currency: str = "USD") -> Money:
+        """Send the balance to the merchant's own account; return how much, nothing if in debt."""
+        with self.open() as vault:
+            minor = max(0, vault.books.balances[currency])
+            if minor:
+                at, ref = vault.stamp(), vault.new_ref("bo")
+                kind = EntryKind.PAYOUT
+                vault.books.write(kind, -minor, currency, payment=None, effect=ref, at=at)
+                details: dict[str, str | int] = {"ref": ref, "amount": minor, "currency": currency}
+                self.announce(Happening.PAYOUT_PAID, details)
+            return Money(minor, currency)
+
+    def announce(self, what: str, details: dict[str, str | int] | None = None) -> None:
+        """Tell listeners of something that is about no payment, known to them or not."""
+        with self.open() as vault:
+            change = Change(what=what, at=vault.stamp(), details=details or {})
+            for listener in vault.listeners:
+                listener(change)
+
+    # -- what there is --------------------------------------------------------------------------
+
+    def payments_named(self, name: str) -> tuple[Payment, ...]:
+        """All payments known by a name, oldest first."""
+        with self.open() as vault:
+            return tuple(vault.known.get(name, {}).values())
+
+    def payment(self, name: str) -> Payment:
+        """
+        The latest payment known by a name.
+
+        Raises:
+            LookupError: There is none.
+        """
+        found = self.payments_named(name)
+        if not found:
+            raise _nothing(name)
+        return found[-1]
+
+    @property
+    def payments(self) -> tuple[Payment, ...]:
+        """All payments, oldest first."""
+        with self.open() as vault:
+            return tuple(vault.payments.values())
+
+    @property
+    def captures(self) -> tuple[Capture, ...]:
+        """All captures, by payment."""
+        return tuple(capture for payment in self.payments for capture in payment.captures)
+
+    @property
+    def refunds(self) -> tuple[Refund, ...]:
+        """All refunds, oldest first."""
+        with self.open() as vault:
+            return tuple(refund for _, refund in vault.refunds.values())
+
+    @property
+    def disputes(self) -> tuple[Dispute, ...]:
+        """All disputes, oldest first."""
+        with self.open() as vault:
+            return tuple(dispute for _, dispute in vault.disputes.values())
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The books: everything that moved, in order."""
+        with self.open() as vault:
+            return tuple(vault.books.entries)
+
+    def balance(self, currency: str = "USD") -> Money:
+        """What the bank owes the merchant: fees are paid, payouts have left."""
+        with self.open() as vault:
+            return Money(vault.books.balances.get(currency, 0), currency)
+
+    def charged(self, name: str, currency: str = "USD") -> Money:
+        """
+        What was really taken from the customer for this name, before refunds: the sum over all
+        payments known by it, so that a double charge shows.
+
+        Args:
+            currency: Of the nothing that is returned where the bank knows no such payment.
+        """
+        return self._total(name, currency, lambda payment: payment.taken)
+
+    def refunded(self, name: str, currency: str = "USD") -> Money:
+        """What was really given back; see `charged`."""
+        return self._total(name, currency, lambda payment: payment.given_back)
+
+    def moved(self, name: str, currency: str = "USD") -> Money:
+        """What moved from customer to merchant in the end, by the books; see `charged`."""
+        moved = self.vault.books.moved
+        return self._total(name, currency, lambda payment: moved.get(payment.ref, 0))
+
+    def effects(self, key: str) -> int:
+        """How often something was executed with this key. A declined try was executed too."""
+        with self.open() as vault:
+            return vault.executed.get(key, 0)
+
+    def requests(self, key: str) -> int:
+        """How many requests with this key arrived, executed or not."""
+        with self.lock:
+            return self.vault.arrived.get(key, 0)
+
+    def _total(self, name: str, currency: str, of: Callable[[Payment], int]) -> Money:
+        with self.open():
+            found = self.payments_named(name)
+            minor = sum(of(payment) for payment in found)
+        return Money(minor, found[0].order.currency if found else currency)
+
+
+def _nothing(name: str) -> LookupError:
+    return LookupError(f"the bank knows no payment by the name of {name!r}")

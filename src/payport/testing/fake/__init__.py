@@ -1,0 +1,1 @@
+"""The fake processor: the bank's own wire, and the adapter that speaks it."""

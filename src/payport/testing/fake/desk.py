@@ -1,0 +1,208 @@
+"""The server's routes: which request is which business of the bank's, and how it is answered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qs, urlsplit
+
+from payport.domain.frozen import EMPTY
+from payport.providers.spec import Capability
+from payport.testing.bank.bank import Bank
+from payport.testing.bank.records import Order, Payment, Refused, State
+from payport.testing.bank.vault import MICROSECOND
+from payport.testing.fake.documents import Documents
+from payport.testing.script import As, Declined
+
+__all__ = ["Answered", "Desk"]
+
+#: Status and document of an answer.
+Answered: TypeAlias = tuple[int, dict[str, Any]]
+
+#: What was scripted for a request.
+Outcome: TypeAlias = Declined | As | None
+
+_PAYMENT = re.compile(r"/payments/(\w+)(?:/(\w+))?")
+_REFUND = re.compile(r"/refunds/(\w+)")
+
+
+class Desk:
+    """Serves requests. Whoever calls it holds the bank's lock."""
+
+    def __init__(self, bank: Bank, documents: Documents) -> None:
+        self._bank = bank
+        self._documents = documents
+        behaviour = bank.behaviour
+        self._declines_with = behaviour.declines_with
+        self._search_lag = behaviour.search_lag // MICROSECOND
+        self._on_payment: Final[Mapping[tuple[str, str | None], _OnPayment]] = {
+            ("POST", "confirm"): self._confirm,
+            ("POST", "captures"): self._capture,
+            ("POST", "cancel"): self._cancel,
+            ("POST", "refunds"): self._refund,
+            ("GET", None): self._read_payment,
+        }
+
+    def serve(
+        self, method: str, target: str, fields: Mapping[str, Any], outcome: Outcome
+    ) -> Answered:
+        """
+        Do what a request asks.
+
+        Raises:
+            Refused: The bank does not.
+        """
+        if target == "/payments" and method == "POST":
+            return self._create(fields, outcome)
+        match = _PAYMENT.fullmatch(target)
+        if match is not None:
+            serve = self._on_payment.get((method, match[2]))
+            if serve is not None:
+                return serve(match[1], fields, outcome)
+        if method == "GET":
+            return self._read(target)
+        raise Refused("no_such_page", "There is nothing here.", status=404)
+
+    # -- business -------------------------------------------------------------------------------
+
+    def _create(self, fields: Mapping[str, Any], outcome: Outcome) -> Answered:
+        order = _order(fields)
+        forced = outcome.card if outcome is not None else None
+        desk = self._bank.payments_desk
+        return self._tried(desk.create(order, confirm=fields["confirm"], forced=forced))
+
+    def _confirm(self, ref: str, fields: Mapping[str, Any], outcome: Outcome) -> Answered:
+        forced = outcome.card if outcome is not None else None
+        return self._tried(self._bank.payments_desk.confirm(ref, _order(fields), forced=forced))
+
+    def _tried(self, payment: Payment) -> Answered:
+        declined = payment.state is State.REFUSED
+        return self._declines_with if declined else 200, self._documents.of_payment(payment)
+
+    def _capture(self, ref: str, fields: Mapping[str, Any], outcome: Outcome) -> Answered:
+        payment, capture = self._bank.captures_desk.capture(
+            ref,
+            fields["amount"],
+            tag=fields["tag"],
+            final=fields["final"],
+            refused=isinstance(outcome, Declined),
+        )
+        return 200, self._documents.of_capture(payment, capture)
+
+    def _cancel(self, ref: str, fields: Mapping[str, Any], outcome: Outcome) -> Answered:
+        refused = isinstance(outcome, Declined)
+        payment = self._bank.payments_desk.cancel(ref, tag=fields["tag"], refused=refused)
+        return 200, self._documents.of_payment(payment)
+
+    def _refund(self, ref: str, fields: Mapping[str, Any], outcome: Outcome) -> Answered:
+        payment, refund = self._bank.refunds_desk.refund(
+            ref,
+            fields["amount"],
+            tag=fields["tag"],
+            reference=fields["reference"],
+            reason=fields["reason"],
+            metadata=fields.get("metadata", EMPTY),
+            refused=isinstance(outcome, Declined),
+        )
+        return 200, self._documents.of_refund(payment, refund)
+
+    # -- reading --------------------------------------------------------------------------------
+
+    def _read_payment(self, ref: str, fields: Mapping[str, Any], outcome: Outcome) -> Answered:
+        del fields, outcome
+        self._check(Capability.RETRIEVE_PAYMENT)
+        return 200, self._documents.whole(self._bank.vault.payment(ref))
+
+    def _read(self, target: str) -> Answered:
+        bank = self._bank
+        if target == "/account":
+            return 200, {"id": bank.account, "environment": bank.environment}
+        refund = _REFUND.fullmatch(target)
+        if refund is not None:
+            self._check(Capability.RETRIEVE_REFUND)
+            if refund[1] not in bank.vault.refunds:
+                raise Refused("no_such_refund", "There is no such refund.", status=404)
+            return 200, self._documents.of_refund(*bank.vault.refunds[refund[1]])
+        parts = urlsplit(target)
+        if parts.path == "/search":
+            self._check(Capability.FIND)
+            query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+            return self._search(query.get("what", ""), query.get("tag", ""))
+        raise Refused("no_such_page", "There is nothing here.", status=404)
+
+    def _check(self, capability: Capability) -> None:
+        if not self._bank.behaviour.can(capability):
+            raise Refused("not_supported", "This is not offered here.", status=404)
+
+    def _search(self, what: str, tag: str) -> Answered:
+        """Find the payment with the object of a kind that carries a tag."""
+        newest = self._bank.vault.latest() - self._search_lag
+        find = _FINDERS.get(what, _found_nothing)
+        for payment in self._bank.vault.known.get(tag, {}).values():
+            found = find(self._documents, payment, tag)
+            if found is not None and found[0] <= newest:
+                return 200, found[1]
+        raise Refused("not_found", "Nothing carries this tag.", status=404)
+
+
+_OnPayment: TypeAlias = Callable[[str, Mapping[str, Any], Outcome], Answered]
+#: Since when an object is there, and the document about it.
+_Found: TypeAlias = tuple[int, dict[str, Any]] | None
+
+
+def _found_nothing(documents: Documents, payment: Payment, tag: str) -> None:
+    del documents, payment, tag
+
+
+def _found_payment(documents: Documents, payment: Payment, tag: str) -> _Found:
+    ours = payment.order.tag == tag
+    return (payment.created, documents.whole(payment)) if ours else None
+
+
+def _found_try(documents: Documents, payment: Payment, tag: str) -> _Found:
+    own = next((t for t in payment.tries if t.tag == tag), None)
+    return (own.created, documents.whole(payment)) if own is not None else None
+
+
+def _found_capture(documents: Documents, payment: Payment, tag: str) -> _Found:
+    own = next((c for c in payment.captures if c.tag == tag), None)
+    return (own.created, documents.of_capture(payment, own)) if own is not None else None
+
+
+def _found_cancel(documents: Documents, payment: Payment, tag: str) -> _Found:
+    ours = tag in {payment.canceled_by, payment.canceling}
+    return (payment.updated, documents.whole(payment)) if ours else None
+
+
+def _found_refund(documents: Documents, payment: Payment, tag: str) -> _Found:
+    own = next((r for r in payment.refunds if r.tag == tag), None)
+    return (own.created, documents.of_refund(payment, own)) if own is not None else None
+
+
+#: What may be searched for by its tag.
+_FINDERS: dict[str, Callable[[Documents, Payment, str], _Found]] = {
+    "payments": _found_payment,
+    "tries": _found_try,
+    "captures": _found_capture,
+    "cancels": _found_cancel,
+    "refunds": _found_refund,
+}
+
+
+def _order(fields: Mapping[str, Any]) -> Order:
+    return Order(
+        amount=fields["amount"],
+        currency=fields["currency"],
+        tag=fields["tag"],
+        reference=fields["reference"],
+        attempt=fields["attempt"],
+        token=fields.get("payment_method"),
+        customer=fields.get("customer"),
+        manual=fields["manual"],
+        off_session=fields.get("off_session", False),
+        save=fields.get("save", False),
+        return_url=fields.get("return_url"),
+        description=fields.get("description"),
+        metadata=fields.get("metadata", EMPTY),
+    )

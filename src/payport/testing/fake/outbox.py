@@ -1,0 +1,115 @@
+"""
+The bank's outbox: a signed webhook for everything that changed, kept until a test takes it.
+
+A statement is written down when it happens and signed when it is taken, as a sender signs each
+delivery. It sends nothing: the test carries it, in whatever order and as often as it likes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import random
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Final
+
+from payport.domain.identifiers import Environment
+from payport.providers.deliveries import WebhookRequest
+from payport.testing.bank.bank import Bank
+from payport.testing.bank.records import Change
+from payport.testing.fake.documents import Documents
+
+__all__ = [
+    "API_VERSION",
+    "MOST_SIGNATURES",
+    "SIGNATURE_HEADER",
+    "WEBHOOK_URL",
+    "Outbox",
+    "signature",
+]
+
+#: The version of the bank's documents.
+API_VERSION: Final = "2026-01-01"
+SIGNATURE_HEADER: Final = "bank-signature"
+#: Where the bank believes the application to listen. Nobody can register this address.
+WEBHOOK_URL: Final = "https://shop.invalid/webhooks/fake"
+#: More signatures than this in one header are nobody's rotation.
+MOST_SIGNATURES: Final = 16
+
+_SECOND = 1_000_000
+_TO_TEXT = {True: "true", False: "false"}
+
+
+def signature(secret: str, timestamp: str, body: bytes) -> str:
+    """The signature of a body at a time: HMAC-SHA256 over `timestamp.body`, in hexadecimal."""
+    signed = timestamp.encode() + b"." + body
+    return hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
+
+
+class Outbox:
+    """What is to be delivered. Shared by all providers in front of one bank."""
+
+    def __init__(self, bank: Bank, documents: Documents) -> None:
+        self._bank = bank
+        self._documents = documents
+        self._pending: deque[dict[str, Any]] = deque()
+
+    def add(self, change: Change) -> None:
+        """Write a statement down. Called by the bank, with its lock held."""
+        self._pending.append(
+            {
+                "id": self._bank.vault.new_ref("be"),
+                "type": str(change.what),
+                "created": change.at // _SECOND,
+                "data": self._documents.of_change(change),
+            }
+        )
+
+    def take(
+        self, *, duplicate: int = 0, shuffle: int | None = None, api_version: str = API_VERSION
+    ) -> list[WebhookRequest]:
+        """
+        Take all pending webhooks, signed now.
+
+        Args:
+            duplicate: How many more times each is delivered.
+            shuffle: A seed: the order is then any; None for the order in which things happened.
+            api_version: What they say their version is.
+        """
+        with self._bank.open():
+            pending = list(self._pending)
+            self._pending.clear()
+        size = self._bank.behaviour.batches
+        batches = [pending[at : at + size] for at in range(0, len(pending), size)]
+        requests = [self._signed(self._body(batch, api_version)) for batch in batches]
+        requests = [request for request in requests for _ in range(1 + duplicate)]
+        if shuffle is not None:
+            # Chance that a test can repeat, not chance that anybody's money depends on.
+            random.Random(shuffle).shuffle(requests)  # noqa: S311
+        return requests
+
+    def _body(self, statements: Sequence[dict[str, Any]], api_version: str) -> bytes:
+        live = self._bank.environment is Environment.LIVE
+        envelope: dict[str, Any] = {"api_version": api_version, "account": self._bank.account}
+        if self._bank.behaviour.batches > 1:
+            # As some processors do it: booleans as text, and statements without an id.
+            envelope["live"] = _TO_TEXT[live]
+            envelope["items"] = [
+                {name: value for name, value in statement.items() if name != "id"}
+                for statement in statements
+            ]
+        else:
+            envelope |= {"livemode": live, **statements[0]}
+        return json.dumps(envelope, separators=(",", ":")).encode()
+
+    def _signed(self, body: bytes) -> WebhookRequest:
+        timestamp = str(self._bank.vault.wall() // _SECOND)
+        secrets = self._bank.signing_secrets
+        values = [f"v1={signature(secret.reveal(), timestamp, body)}" for secret in secrets]
+        headers = {
+            "content-type": "application/json",
+            SIGNATURE_HEADER: ",".join([f"t={timestamp}", *values]),
+        }
+        return WebhookRequest(body=body, headers=headers, url=WEBHOOK_URL)

@@ -1,0 +1,63 @@
+"""The fake is a provider like any other: both colours keep the contract in every behaviour."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from payport.providers.spec import Capability
+from payport.testing import AsyncFakeProvider, FakeProvider, adyen_like, keyless, stripe_like
+from payport.testing.provider_contract import FakeHarness, Harness, ProviderContract
+
+ACKNOWLEDGING = {
+    Capability.CREATE_UNCONFIRMED: "nothing exists before the confirmation",
+    Capability.RECONFIRM: "a declined payment is over",
+    Capability.RETRIEVE_PAYMENT: "payments cannot be read",
+    Capability.RETRIEVE_REFUND: "refunds cannot be read",
+    Capability.FIND: "there is no search",
+}
+
+
+class TestFakeLikeStripe(ProviderContract):
+    @pytest.fixture
+    def harness(self) -> Iterator[Harness]:
+        with FakeHarness(stripe_like(), FakeProvider) as harness:
+            yield harness
+
+
+class TestFakeLikeAdyen(ProviderContract):
+    lacks = ACKNOWLEDGING
+
+    @pytest.fixture
+    def harness(self) -> Iterator[Harness]:
+        with FakeHarness(adyen_like(), FakeProvider) as harness:
+            yield harness
+
+
+class TestFakeWithoutKeys(ProviderContract):
+    @pytest.fixture
+    def harness(self) -> Iterator[Harness]:
+        with FakeHarness(keyless(), FakeProvider) as harness:
+            yield harness
+
+
+class TestAsyncFakeLikeStripe(ProviderContract):
+    @pytest.fixture
+    def harness(self) -> Iterator[Harness]:
+        with FakeHarness(stripe_like(), AsyncFakeProvider) as harness:
+            yield harness
+
+
+class TestAsyncFakeLikeAdyen(ProviderContract):
+    lacks = ACKNOWLEDGING
+
+    @pytest.fixture
+    def harness(self) -> Iterator[Harness]:
+        with FakeHarness(adyen_like(), AsyncFakeProvider) as harness:
+            yield harness
+
+
+class TestAsyncFakeWithoutKeys(ProviderContract):
+    @pytest.fixture
+    def harness(self) -> Iterator[Harness]:
+        with FakeHarness(keyless(), AsyncFakeProvider) as harness:
+            yield harness
