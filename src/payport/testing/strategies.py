@@ -9,7 +9,7 @@ import it where hypothesis is installed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
@@ -134,7 +134,7 @@ def facts(draw: DrawFn, currency: str = "USD", *, at_most: int = 3) -> Facts:
 
 
 @st.composite
-def histories(draw: DrawFn, *kinds: str) -> History:
+def histories(draw: DrawFn, *kinds: str, currency: str | None = None) -> History:
     """
     Realistic histories of one payment, of any amount and pace.
 
@@ -142,7 +142,7 @@ def histories(draw: DrawFn, *kinds: str) -> History:
     """
     kind = draw(st.sampled_from(sorted(kinds or _TELLERS)))
     # Shared three ways at least, so never fewer units than that.
-    amount = draw(money(at_least=6))
+    amount = draw(money(currency, at_least=6))
     start = draw(moments())
     gap = timedelta(seconds=draw(st.integers(1, 10 * 86_400)))
     return _TELLERS[kind](draw, amount, start, gap)
@@ -150,22 +150,45 @@ def histories(draw: DrawFn, *kinds: str) -> History:
 
 @st.composite
 def payment_intents(draw: DrawFn, currency: str = "USD") -> PaymentIntent:
-    """Payments in any state that facts and operations can lead to."""
-    amount = draw(money(currency, at_most=10_000))
+    """
+    Payments in any state that facts and operations can lead to: new ones, ones with a single
+    statement, ones amid a history, and ones with whatever was said of them.
+    """
+    payment, told = draw(_beginnings(currency))
+    payment = replace(
+        payment,
+        description=draw(st.none() | st.just("Two pairs of socks")),
+        metadata=draw(metadata(at_most=2)),
+        in_flight=draw(_rarely("key_f")),
+        unresolved=draw(_rarely("key_u")),
+    )
+    for said in told:
+        payment = apply(payment, said).intent
+    return payment
+
+
+def _rarely(key: str) -> SearchStrategy[tuple[str, ...]]:
+    nothing: tuple[str, ...] = ()
+    return st.sampled_from([nothing, nothing, nothing, (key,)])
+
+
+@st.composite
+def _beginnings(draw: DrawFn, currency: str) -> tuple[PaymentIntent, Sequence[Facts]]:
+    """A payment that nothing was told about, and what is told about it."""
+    if draw(st.booleans()):
+        story = draw(histories(currency=currency))
+        return story.payment, story.told[: draw(st.integers(0, len(story.told)))]
     payment = tell.new_payment(
-        amount,
+        draw(money(currency, at_most=10_000)),
         reference=draw(references()),
         capture_method=draw(st.sampled_from(CaptureMethod)),
         has_payment_method=draw(st.booleans()),
-        description=draw(st.none() | st.just("Two pairs of socks")),
-        metadata=draw(metadata(at_most=2)),
-        in_flight=tuple(draw(st.lists(st.just("key_f"), max_size=1))),
-        unresolved=tuple(draw(st.lists(st.just("key_u"), max_size=1))),
     )
+    if draw(st.booleans()):
+        alone = _attempt_facts(currency).map(lambda fact: Facts(attempts=(fact,)))
+        return payment, draw(st.lists(alone, max_size=1))
     payment = replace(payment, captures=tuple(draw(_asked_captures(currency))))
-    for said in draw(st.lists(facts(currency, at_most=2), max_size=3)):
-        payment = apply(payment, said).intent
-    return payment
+    return payment, draw(st.lists(facts(currency, at_most=2), max_size=3))
 
 
 @st.composite

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, cast
 
@@ -168,7 +168,7 @@ class ForgeryChecks(Checks):
         request = self.genuine(merchant)
         for forged in (request, merchant.harness.forge(request, None)):
             with pytest.raises((ConfigurationError, WebhookRejected)):
-                _parse(merchant.another(webhook_secrets=[]), forged)
+                merchant.another(webhook_secrets=[]).reads(forged)
 
     # -- shapes ---------------------------------------------------------------------------------
 
@@ -185,7 +185,7 @@ class ForgeryChecks(Checks):
         """Whatever word of a webhook changes, no state becomes another one than UNKNOWN."""
         request = self.genuine(merchant)
         body = json.loads(request.body)
-        known = _states(_parse(merchant, request)) | {"unknown"}
+        known = _states(merchant.reads(request)) | {"unknown"}
         for container, key in list(_places(body)):
             if isinstance(container[key], str):
                 kept, container[key] = container[key], "unheard_of"
@@ -197,7 +197,7 @@ class ForgeryChecks(Checks):
         """What cannot be read is not acknowledged by being left out."""
         request = self.genuine(merchant)
         body = json.loads(request.body)
-        batch = _batch(body, len(_parse(merchant, request)))
+        batch = _batch(body, len(merchant.reads(request)))
         if batch is None:
             pytest.skip("the provider sends its statements one by one")
         for index in range(len(batch) + 1):
@@ -206,14 +206,10 @@ class ForgeryChecks(Checks):
             del batch[index]
 
 
-def _parse(merchant: Merchant, request: WebhookRequest) -> tuple[Delivery, ...]:
-    return merchant.provider.parse_webhook(request, now=merchant.clock.now())
-
-
-def _read(merchant: Merchant, request: WebhookRequest) -> tuple[Delivery, ...] | None:
+def _read(merchant: Merchant, request: WebhookRequest) -> Sequence[Delivery] | None:
     """What is read, or None where it is rejected; anything else that is raised is a failure."""
     try:
-        return _parse(merchant, request)
+        return merchant.reads(request)
     except WebhookRejected:
         return None
 

@@ -13,7 +13,7 @@ import pytest
 
 from payport.domain.money import Money
 from payport.providers.commands import Command, Lookup
-from payport.providers.deliveries import Delivery
+from payport.providers.deliveries import Delivery, WebhookRequest
 from payport.providers.exchange import Call
 from payport.providers.outcomes import Outcome
 from payport.testing._provider_contract.asking import Ask
@@ -32,7 +32,8 @@ class Merchant:
     Whoever sells.
 
     Attributes:
-        heard: Every delivery so far, in order.
+        received: Every webhook so far, in order.
+        heard: Every delivery in them.
     """
 
     def __init__(self, harness: Harness, rig: Rig | None = None) -> None:
@@ -45,6 +46,7 @@ class Merchant:
         self.script = rig.script
         self.sent = rig.sent
         self.spec = rig.provider.spec
+        self.received: list[WebhookRequest] = []
         self.heard: list[Delivery] = []
         self._numbers = itertools.count(1)
 
@@ -86,11 +88,12 @@ class Merchant:
 
     def hear(self) -> Sequence[Delivery]:
         """Receive the webhooks that the bank sent meanwhile; return what is new."""
-        now = self.clock.now()
-        new = [
-            delivery
-            for request in self.harness.webhooks()
-            for delivery in self.provider.parse_webhook(request, now=now)
-        ]
+        requests = self.harness.webhooks()
+        new = [delivery for request in requests for delivery in self.reads(request)]
+        self.received.extend(requests)
         self.heard.extend(new)
         return new
+
+    def reads(self, request: WebhookRequest) -> Sequence[Delivery]:
+        """Verify and read a webhook now."""
+        return self.provider.parse_webhook(request, now=self.clock.now())

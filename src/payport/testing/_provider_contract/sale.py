@@ -6,8 +6,8 @@ as the client applies it, and compared with the bank's books.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import pytest
 
@@ -15,6 +15,7 @@ from payport.domain.apply import apply
 from payport.domain.errors import ProviderFault
 from payport.domain.facts import AttemptStatus, Facts
 from payport.domain.money import Money
+from payport.domain.payment_intent import PaymentIntent
 from payport.providers.commands import (
     CancelPayment,
     CapturePayment,
@@ -27,13 +28,21 @@ from payport.providers.exchange import Call
 from payport.providers.outcomes import Answer, Outcome
 from payport.providers.spec import Capability, Resolution
 from payport.testing._provider_contract.asking import Ask, Asking
-from payport.testing.bank.records import Payment
+from payport.testing.bank.records import Payment, State
 from payport.testing.tokens import Tokens
 
 if TYPE_CHECKING:
     from payport.testing._provider_contract.merchant import Merchant
 
-__all__ = ["Sale", "facts_of"]
+__all__ = ["Sale", "applied", "facts_of"]
+
+
+def applied(intent: PaymentIntent, facts: Facts) -> PaymentIntent:
+    """A payment with facts applied, as the client does whoever brings them."""
+    try:
+        return apply(intent, facts).intent
+    except ProviderFault as fault:
+        pytest.fail(f"the facts cannot be applied: {fault}")
 
 
 def facts_of(outcome: Outcome, what: str) -> Facts:
@@ -47,12 +56,12 @@ class Sale(Asking):
     One payment for one thing.
 
     Attributes:
-        learned: All facts that were told, in order, as often as they were told.
+        answers: All facts that were answered, in order, as often as they were answered.
     """
 
     def __init__(self, merchant: Merchant, amount: Money, reference: str) -> None:
         super().__init__(merchant, amount, reference)
-        self.learned: list[Facts] = []
+        self.answers: list[Facts] = []
 
     # -- asking ---------------------------------------------------------------------------------
 
@@ -86,12 +95,9 @@ class Sale(Asking):
     # -- learning -------------------------------------------------------------------------------
 
     def learn(self, facts: Facts) -> None:
-        """Apply facts, as the client does whoever brings them."""
-        self.learned.append(facts)
-        try:
-            self.intent = apply(self.intent, facts).intent
-        except ProviderFault as fault:
-            pytest.fail(f"the facts cannot be applied: {fault}")
+        """Apply facts that were answered."""
+        self.answers.append(facts)
+        self.intent = applied(self.intent, facts)
 
     def read(self) -> Facts:
         """Read the payment at the provider and apply what it says."""
@@ -103,10 +109,10 @@ class Sale(Asking):
     def hear(self) -> Sequence[Delivery]:
         """Receive webhooks and apply all so far about this payment; return those."""
         self.merchant.hear()
-        ours = [d for d in self.merchant.heard if self._is_ours(d)]
+        ours = [d for d in self.merchant.heard if self.is_ours(d)]
         for delivery in ours:
             if delivery.facts is not None:
-                self.learn(delivery.facts)
+                self.intent = applied(self.intent, delivery.facts)
         return ours
 
     def catch_up(self) -> None:
@@ -120,7 +126,8 @@ class Sale(Asking):
     def _let_it_be_decided(self) -> None:
         self.merchant.clock.advance(self.merchant.bank.behaviour.decides_after)
 
-    def _is_ours(self, delivery: Delivery) -> bool:
+    def is_ours(self, delivery: Delivery) -> bool:
+        """Whether a delivery is about this payment: by our tag, else by the object."""
         refs = {attempt.ref for attempt in self.intent.attempts}
         return delivery.tag in self.keys or delivery.attempt_ref in refs
 
@@ -204,7 +211,7 @@ class Sale(Asking):
 
     def check_books(self, *expected: int) -> None:
         """
-        The facts say what the bank's books say.
+        The facts say what the bank's books say, and where the bank has the payment.
 
         Args:
             expected: What the books have to say: taken, given back, disputed; or the first.
@@ -215,7 +222,29 @@ class Sale(Asking):
         assert self.books[: len(expected)] == expected, (
             f"the bank moved {self.books}, and {expected} was to be moved"
         )
+        if len(self.objects) == len(self.intent.attempts) == 1:
+            payment, attempt = self.objects[0], self.intent.attempts[0]
+            assert attempt.status in _STANDS[payment.state], (
+                f"told as {attempt.status}, and at the bank it is {payment.state}"
+            )
 
+
+_A = AttemptStatus
+
+#: How a payment may be told that stands somewhere at the bank. Some providers have one word for
+#: what lapsed and what was canceled, or for what failed and what was declined.
+_STANDS: Final[Mapping[State, frozenset[AttemptStatus]]] = {
+    State.OPEN: frozenset({_A.REQUIRES_PAYMENT_METHOD}),
+    State.READY: frozenset({_A.REQUIRES_CONFIRMATION}),
+    State.CHALLENGED: frozenset({_A.REQUIRES_ACTION}),
+    State.PENDING: frozenset({_A.PROCESSING}),
+    State.REFUSED: frozenset({_A.DECLINED}),
+    State.ERRORED: frozenset({_A.FAILED, _A.DECLINED}),
+    State.HELD: frozenset({_A.AUTHORIZED}),
+    State.DONE: frozenset({_A.SUCCEEDED}),
+    State.VOIDED: frozenset({_A.CANCELED}),
+    State.LAPSED: frozenset({_A.EXPIRED, _A.CANCELED}),
+}
 
 _UNCONFIRMED = frozenset(
     {AttemptStatus.REQUIRES_PAYMENT_METHOD, AttemptStatus.REQUIRES_CONFIRMATION}

@@ -184,10 +184,12 @@ def _check_silent(shown: str | bytes, *hidden: str) -> None:
 
 
 def _attributes(value: object, depth: int = 4) -> object:
-    """What a debugger would list: attributes, and theirs."""
-    if depth == 0 or not hasattr(value, "__dict__"):
+    """What a debugger would list: attributes, in slots too, and theirs."""
+    slots = {slot for kind in type(value).__mro__ for slot in getattr(kind, "__slots__", ())}
+    names = {*getattr(value, "__dict__", ()), *slots} if depth else set[str]()
+    if not names:
         return repr(value)
-    return {name: _attributes(inner, depth - 1) for name, inner in vars(value).items()}
+    return {name: _attributes(getattr(value, name, None), depth - 1) for name in names}
 
 
 def _traceback(error: BaseException) -> str:

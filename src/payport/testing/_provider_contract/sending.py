@@ -104,13 +104,6 @@ class SendingChecks(Checks):
         assert len(merchant.sent) == before
         assert merchant.bank.effects(ask.key) == 0
 
-    def test_keys_and_bodies_of_two_commands_differ(self, merchant: Merchant) -> None:
-        one, other = merchant.sale().creation(), merchant.sale().creation()
-        first = merchant.provider.render(one.command, one.key)
-        second = merchant.provider.render(other.command, other.key)
-        assert one.key != other.key
-        assert first != second
-
 
 def _reworded(ask: Ask) -> Ask:
     """The same payment, described as an older version would."""

@@ -47,6 +47,12 @@ def _declined_and_paid(merchant: Merchant) -> Sale:
     return sale
 
 
+def _declined_and_asked(merchant: Merchant) -> Sale:
+    sale = merchant.sale().paid(Tokens.INSUFFICIENT_FUNDS)
+    sale.done(sale.confirmation(Tokens.AUTHENTICATE, attempt=2))
+    return sale
+
+
 def _authenticated(merchant: Merchant) -> Sale:
     sale = merchant.sale().paid(Tokens.AUTHENTICATE)
     merchant.bank.authenticate(sale.reference)
@@ -118,6 +124,7 @@ def _disputed_to_and_fro(merchant: Merchant) -> Sale:
     merchant.bank.win(dispute)
     merchant.bank.reopen(dispute)
     merchant.bank.lose(dispute)
+    merchant.bank.win(dispute)
     sale.catch_up()
     return sale
 
@@ -128,6 +135,9 @@ STORIES: Final[Mapping[str, Story]] = {
     "paid": Story(tell=_paid),
     "declined twice and paid": Story(
         tell=_declined_and_paid, needs=frozenset({Capability.RECONFIRM})
+    ),
+    "declined and asked to authenticate": Story(
+        tell=_declined_and_asked, needs=frozenset({Capability.RECONFIRM})
     ),
     "authenticated": Story(tell=_authenticated),
     "decided later": Story(tell=_decided_later),

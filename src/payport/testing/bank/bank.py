@@ -155,7 +155,7 @@ class Bank:
         with self.open():
             payment = self.payment(name)
             self.payments_desk.authenticate(payment, ok=ok)
-            return payment.order.return_url
+            return payment.terms.return_url or payment.order.return_url
 
     def abandon(self, name: str) -> None:
         """
@@ -188,7 +188,7 @@ class Bank:
                 raise _nothing(name)
             for payment in payments:
                 # What is decided here may leave something else to wait for: not for this call.
-                for waiting in tuple(payment.waiting):
+                for waiting in payment.waiting:
                     waiting.conclude(ok)
 
     def dispute(
@@ -289,7 +289,7 @@ class Bank:
     def payments_named(self, name: str) -> tuple[Payment, ...]:
         """All payments known by a name, oldest first."""
         with self.open() as vault:
-            return tuple(vault.known.get(name, {}).values())
+            return vault.named(name)
 
     def payment(self, name: str) -> Payment:
         """

@@ -66,7 +66,7 @@ class Captures:
         at = vault.stamp()
         ref = vault.new_ref("bc")
         capture = Capture(ref=ref, tag=tag, amount=amount, final=final, created=at, updated=at)
-        payment.captures.append(capture)
+        payment.captures += (capture,)
         vault.name(payment, ref)
 
         def decide(verdict: bool) -> None:  # noqa: FBT001 - the shape of every decision

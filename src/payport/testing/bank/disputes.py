@@ -82,7 +82,7 @@ class Disputes:
             created=at,
             updated=at,
         )
-        payment.disputes.append(dispute)
+        payment.disputes += (dispute,)
         vault.disputes[dispute.ref] = (payment, dispute)
         vault.name(payment, dispute.ref)
         if not inquiry:

@@ -61,6 +61,7 @@ class Payments:
         payment = Payment(
             ref=vault.new_ref("bp"),
             order=order,
+            terms=order,
             attempt=order.attempt,
             state=State.OPEN if card is None else State.READY,
             method=card,
@@ -100,7 +101,7 @@ class Payments:
             raise Refused("no_method", "A payment is confirmed with a payment method.")
         payment.method = card
         payment.attempt = order.attempt
-        payment.order = _merged(payment.order, order)
+        payment.terms = order
         if order.tag is not None:
             vault.name(payment, order.tag)
             vault.executed[order.tag] += 1
@@ -131,10 +132,10 @@ class Payments:
         payment.round += 1
         payment.decline = payment.secret = None
         ref, at = vault.new_ref("bt"), vault.stamp()
-        payment.tries.append(Try(ref=ref, tag=tag, card=card, created=at))
+        payment.tries += (Try(ref=ref, tag=tag, card=card, created=at),)
         if card.challenge is None:
             self._ask_issuer(payment, card)
-        elif payment.order.off_session:
+        elif payment.terms.off_session:
             self._refuse(payment, code_of(DeclineReason.AUTHENTICATION_REQUIRED))
         else:
             payment.secret = f"{payment.ref}_secret_{payment.round}"
@@ -238,7 +239,7 @@ class Payments:
         return lapse
 
     def _save_method(self, payment: Payment) -> None:
-        order, vault = payment.order, self._vault
+        order, vault = payment.terms, self._vault
         if order.save and order.customer is not None and payment.method is not None:
             token = vault.new_ref("bm")
             vault.methods[token] = (payment.method, order.customer)
@@ -299,22 +300,3 @@ class Payments:
         payment.state = state
         payment.updated = self._vault.stamp()
         self._vault.tell(what, payment)
-
-
-def _merged(made: Order, now: Order) -> Order:
-    """The terms of a payment that is confirmed: what a try may change comes from the try."""
-    return Order(
-        amount=made.amount,
-        currency=made.currency,
-        tag=made.tag,
-        reference=made.reference,
-        attempt=now.attempt,
-        token=now.token or made.token,
-        customer=now.customer or made.customer,
-        manual=made.manual,
-        off_session=now.off_session,
-        save=now.save or made.save,
-        return_url=now.return_url or made.return_url,
-        description=made.description,
-        metadata=made.metadata,
-    )

@@ -250,6 +250,8 @@ class Payment:
     One chargeable object.
 
     Attributes:
+        order: What it was made for.
+        terms: The same as the latest try had it, which may differ in how it is paid.
         authorized: What the issuer holds or held.
         method: The card of the payment method; a scripted try may have had another.
         round: Grows with each try and each turn that a cancel takes: orders what happens within
@@ -264,6 +266,7 @@ class Payment:
 
     ref: str
     order: Order
+    terms: Order
     attempt: int
     state: State
     authorized: int = 0
@@ -274,11 +277,11 @@ class Payment:
     secret: str | None = field(default=None, repr=False)
     canceling: str | None = None
     canceled_by: str | None = None
-    tries: list[Try] = field(default_factory=list[Try])
-    captures: list[Capture] = field(default_factory=list[Capture])
-    refunds: list[Refund] = field(default_factory=list[Refund])
-    disputes: list[Dispute] = field(default_factory=list[Dispute])
-    waiting: list[Waiting] = field(default_factory=list[Waiting])
+    tries: tuple[Try, ...] = ()
+    captures: tuple[Capture, ...] = ()
+    refunds: tuple[Refund, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
     created: int
     updated: int
 

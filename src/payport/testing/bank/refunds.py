@@ -62,7 +62,7 @@ class Refunds:
             created=at,
             updated=at,
         )
-        payment.refunds.append(refund)
+        payment.refunds += (refund,)
         vault.refunds[refund.ref] = (payment, refund)
         vault.name(payment, refund.ref, reference, tag)
         if tag is not None:

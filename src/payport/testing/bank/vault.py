@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -47,10 +47,10 @@ def moment(at: int) -> datetime:
 
 class Vault:
     """
-    The bank's memory.
+    The bank's memory. What it keeps of each payment is few objects, because tests make many
+    payments and Python's garbage collector visits every object again and again.
 
     Attributes:
-        known: Payments by every name: the bank's id, the merchant's reference, tags, effects' ids.
         executed: How often something was executed, by tag.
         arrived: How often something was asked for, by tag; faces count it.
         listeners: Called with every change, in order.
@@ -64,7 +64,7 @@ class Vault:
         self.payments: dict[str, Payment] = {}
         self.refunds: dict[str, tuple[Payment, Refund]] = {}
         self.disputes: dict[str, tuple[Payment, Dispute]] = {}
-        self.known: defaultdict[str, dict[str, Payment]] = defaultdict(dict)
+        self._known: dict[str, str | dict[str, None]] = {}
         self.customers: dict[str, list[str]] = {}
         self.methods: dict[str, tuple[Card, str]] = {}
         self.executed: Counter[str] = Counter()
@@ -109,7 +109,17 @@ class Vault:
         """Make a payment known by more names."""
         for name in names:
             if name is not None:
-                self.known[name][payment.ref] = payment
+                # Nearly every name is of one payment only: then it needs no collection.
+                known = self._known.setdefault(name, payment.ref)
+                if isinstance(known, dict):
+                    known[payment.ref] = None
+                elif known != payment.ref:
+                    self._known[name] = {known: None, payment.ref: None}
+
+    def named(self, name: str) -> tuple[Payment, ...]:
+        """The payments known by a name, oldest first."""
+        known = self._known.get(name, {})
+        return tuple([self.payments[ref] for ref in ([known] if isinstance(known, str) else known)])
 
     def payment(self, ref: str) -> Payment:
         """
@@ -146,7 +156,7 @@ class Vault:
     ) -> None:
         """Leave something to be decided: by the clock after a while, or by a test alone."""
         waiting = Waiting(decide, planned=planned)
-        payment.waiting.append(waiting)
+        payment.waiting += (waiting,)
         if after is not None:
             self.later(after, waiting.conclude)
 

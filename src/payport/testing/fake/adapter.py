@@ -28,7 +28,6 @@ from payport.providers.commands import (
     CreateRefund,
     Lookup,
     Operation,
-    Terms,
 )
 from payport.providers.deliveries import Delivery, WebhookRequest
 from payport.providers.exchange import Exchange, Request, Response
@@ -197,22 +196,16 @@ def _terms(command: CreatePayment | ConfirmPayment, key: str) -> dict[str, Any]:
         "amount": terms.amount.minor,
         "currency": terms.amount.currency,
         "manual": terms.capture_method is CaptureMethod.MANUAL,
-    }
-    fields.update(_optional(terms))
-    return fields
-
-
-def _optional(terms: Terms) -> dict[str, Any]:
-    given: dict[str, Any] = {
-        "payment_method": terms.payment_method,
-        "customer": terms.customer,
         "off_session": terms.off_session,
         "save": terms.save_payment_method,
+        "payment_method": terms.payment_method,
+        "customer": terms.customer,
         "return_url": terms.return_url,
         "description": terms.description,
-        "metadata": dict(terms.metadata) if terms.metadata else None,
     }
-    return {name: value for name, value in given.items() if value}
+    if terms.metadata:
+        fields["metadata"] = dict(terms.metadata)
+    return fields
 
 
 def _safe(ref: str) -> str:

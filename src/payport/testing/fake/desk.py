@@ -139,7 +139,7 @@ class Desk:
         """Find the payment with the object of a kind that carries a tag."""
         newest = self._bank.vault.latest() - self._search_lag
         find = _FINDERS.get(what, _found_nothing)
-        for payment in self._bank.vault.known.get(tag, {}).values():
+        for payment in self._bank.vault.named(tag):
             found = find(self._documents, payment, tag)
             if found is not None and found[0] <= newest:
                 return 200, found[1]
@@ -197,12 +197,12 @@ def _order(fields: Mapping[str, Any]) -> Order:
         tag=fields["tag"],
         reference=fields["reference"],
         attempt=fields["attempt"],
-        token=fields.get("payment_method"),
-        customer=fields.get("customer"),
+        token=fields["payment_method"],
+        customer=fields["customer"],
         manual=fields["manual"],
-        off_session=fields.get("off_session", False),
-        save=fields.get("save", False),
-        return_url=fields.get("return_url"),
-        description=fields.get("description"),
+        off_session=fields["off_session"],
+        save=fields["save"],
+        return_url=fields["return_url"],
+        description=fields["description"],
         metadata=fields.get("metadata", EMPTY),
     )

@@ -13,7 +13,7 @@ import json
 import random
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from payport.domain.identifiers import Environment
 from payport.providers.deliveries import WebhookRequest
@@ -38,7 +38,11 @@ WEBHOOK_URL: Final = "https://shop.invalid/webhooks/fake"
 #: More signatures than this in one header are nobody's rotation.
 MOST_SIGNATURES: Final = 16
 
+#: Id, type, second and document of a statement.
+_Statement: TypeAlias = tuple[str, str, int, dict[str, Any]]
+
 _SECOND = 1_000_000
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 _TO_TEXT = {True: "true", False: "false"}
 
 
@@ -54,18 +58,13 @@ class Outbox:
     def __init__(self, bank: Bank, documents: Documents) -> None:
         self._bank = bank
         self._documents = documents
-        self._pending: deque[dict[str, Any]] = deque()
+        self._pending: deque[_Statement] = deque()
 
     def add(self, change: Change) -> None:
         """Write a statement down. Called by the bank, with its lock held."""
-        self._pending.append(
-            {
-                "id": self._bank.vault.new_ref("be"),
-                "type": str(change.what),
-                "created": change.at // _SECOND,
-                "data": self._documents.of_change(change),
-            }
-        )
+        document = self._documents.of_change(change)
+        ref = self._bank.vault.new_ref("be")
+        self._pending.append((ref, str(change.what), change.at // _SECOND, document))
 
     def take(
         self, *, duplicate: int = 0, shuffle: int | None = None, api_version: str = API_VERSION
@@ -90,19 +89,16 @@ class Outbox:
             random.Random(shuffle).shuffle(requests)  # noqa: S311
         return requests
 
-    def _body(self, statements: Sequence[dict[str, Any]], api_version: str) -> bytes:
+    def _body(self, statements: Sequence[_Statement], api_version: str) -> bytes:
         live = self._bank.environment is Environment.LIVE
         envelope: dict[str, Any] = {"api_version": api_version, "account": self._bank.account}
         if self._bank.behaviour.batches > 1:
             # As some processors do it: booleans as text, and statements without an id.
             envelope["live"] = _TO_TEXT[live]
-            envelope["items"] = [
-                {name: value for name, value in statement.items() if name != "id"}
-                for statement in statements
-            ]
+            envelope["items"] = [_told(statement) for statement in statements]
         else:
-            envelope |= {"livemode": live, **statements[0]}
-        return json.dumps(envelope, separators=(",", ":")).encode()
+            envelope |= {"livemode": live, "id": statements[0][0], **_told(statements[0])}
+        return _encode(envelope).encode()
 
     def _signed(self, body: bytes) -> WebhookRequest:
         timestamp = str(self._bank.vault.wall() // _SECOND)
@@ -113,3 +109,8 @@ class Outbox:
             SIGNATURE_HEADER: ",".join([f"t={timestamp}", *values]),
         }
         return WebhookRequest(body=body, headers=headers, url=WEBHOOK_URL)
+
+
+def _told(statement: _Statement) -> dict[str, Any]:
+    _, kind, created, document = statement
+    return {"type": kind, "created": created, "data": document}
