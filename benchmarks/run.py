@@ -49,9 +49,7 @@ def best(measure: Callable[[], float], rounds: int = 5) -> float:
 def import_seconds(statement: str) -> float:
     """CPU seconds of an import in a fresh process, without the interpreter's own start."""
     code = f"import time; t = time.process_time(); {statement}; print(time.process_time() - t)"
-    done = subprocess.run(  # noqa: S603 - our own interpreter and our own code
-        [sys.executable, "-c", code], capture_output=True, check=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     return float(done.stdout)
 
 
@@ -84,9 +82,7 @@ def cycle(fake: FakeProvider, number: int) -> None:
     amount = Money(4999, "USD")
     terms = Terms(amount=amount, payment_method="pm_card_visa")
     name = f"order_{number}"
-    create = CreatePayment(
-        payment_id=name, reference=name, attempt=1, terms=terms, confirm=False
-    )
+    create = CreatePayment(payment_id=name, reference=name, attempt=1, terms=terms, confirm=False)
     made = accepted(fake.create_payment(create, Call(key=f"c{number}")))
     ref = made.facts.attempt_ref or ""
     confirm = ConfirmPayment(
@@ -145,7 +141,7 @@ def fixture_figure() -> Figure:
         with tempfile.TemporaryDirectory() as folder:
             Path(folder, "test_thousand.py").write_text(test)
             began = time.perf_counter()
-            subprocess.run(  # noqa: S603 - our own interpreter and our own code
+            subprocess.run(
                 [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", folder],
                 check=True,
                 capture_output=True,
@@ -246,7 +242,7 @@ def report(figures: list[Figure]) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench`. All figures of one table are of one run on one machine; a rate of",
+        "Written by `make bench`. All figures of the table are of one run on one machine; one of",
         "another run, or another machine, is not to be compared with them.",
         "",
         f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}.",

@@ -190,7 +190,7 @@ def describe(intent: PaymentIntent) -> str:
 
 def main() -> int:
     """Tell the stories, print the table, and compare it with the bank's books."""
-    # One process alone uses this file, which is what the warning about old SQLite versions asks for.
+    # One process alone uses this file: that is what the warning about old SQLite versions asks.
     logging.getLogger("payport.storage").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
         shop = Shop(f"sqlite:///{Path(folder) / 'payments.db'}")

@@ -35,6 +35,7 @@ def checkout(pay: Payport, order: str, token: str) -> str:
 
 
 def test_a_paid_order_is_shipped_once(payport: Payport, payport_fake: FakeProvider) -> None:
+    """Asked twice and told by webhook as well, it is still one order."""
     assert checkout(payport, "order_1", "pm_card_visa") == "succeeded"
     assert checkout(payport, "order_1", "pm_card_visa") == "succeeded"
 
@@ -45,12 +46,14 @@ def test_a_paid_order_is_shipped_once(payport: Payport, payport_fake: FakeProvid
 
 
 def test_a_declined_customer_reads_why(payport: Payport) -> None:
+    """The message is payport's own, and safe to show."""
     said = checkout(payport, "order_2", "pm_card_insufficient_funds")
 
     assert "not enough money" in said
 
 
 def test_a_lost_answer_charges_nobody_twice(payport: Payport, payport_fake: FakeProvider) -> None:
+    """The bank took the money, and the answer never arrived."""
     payport_fake.next("create_payment", LostResponse())
 
     assert checkout(payport, "order_3", "pm_card_visa") == "succeeded"

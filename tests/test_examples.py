@@ -25,7 +25,7 @@ BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - our own interpreter and our own files
+    return subprocess.run(
         [sys.executable, *command], capture_output=True, text=True, cwd=ROOT, check=False
     )
 

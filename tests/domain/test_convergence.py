@@ -193,6 +193,9 @@ def test_what_ours_asked_for_stays_what_was_asked_for():
     end, _ = tell(start, [said(refund(RefundStatus.SUCCEEDED, 200, tag="key_r1"))])
     assert (end.refunds[0].requested, end.refunds[0].amount) == (usd(250), usd(200))
     assert end.refunds[0].created_at == start.refunds[0].created_at
+    start = payment(captures=(asked_capture(2_000),))
+    end, _ = tell(start, [said(capture(CaptureStatus.SUCCEEDED, 1_900, tag="key_c1"))])
+    assert (end.captures[0].requested, end.captures[0].amount) == (usd(2_000), usd(1_900))
 
 
 def test_a_refund_made_elsewhere_has_the_same_id_wherever_it_is_learned():

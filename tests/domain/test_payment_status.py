@@ -114,6 +114,29 @@ CASES = {
         ),
         P.REQUIRES_PAYMENT_METHOD,
     ),
+    "less than was due taken, and a later attempt canceled": (
+        payment(
+            attempt(A.SUCCEEDED, 2_000, number=1),
+            *_HALF,
+            attempt(A.CANCELED, ref="obj_2", number=2),
+        ),
+        P.REQUIRES_PAYMENT_METHOD,
+    ),
+    "less than was due taken, and a later attempt failed": (
+        payment(
+            attempt(A.SUCCEEDED, 2_000, number=1), *_HALF, attempt(A.FAILED, ref="obj_2", number=2)
+        ),
+        P.REQUIRES_PAYMENT_METHOD,
+    ),
+    "all of one attempt came back, and another took less than was due": (
+        payment(
+            attempt(A.SUCCEEDED, 5_000, number=1),
+            capture(C.FAILED, 5_000),
+            attempt(A.SUCCEEDED, 2_000, ref="obj_2", number=2),
+            capture(C.SUCCEEDED, 2_000, ref="cap_2", of="obj_2"),
+        ),
+        P.REQUIRES_PAYMENT_METHOD,
+    ),
     "held, and a later attempt declined": (
         payment(
             attempt(A.AUTHORIZED, 5_000, number=1),

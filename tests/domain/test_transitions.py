@@ -64,6 +64,11 @@ STATES = {
     ),
     "part taken for good": (payment(attempt(A.SUCCEEDED, 5_000), _PART), "R"),
     "part taken, the rest due": (payment(attempt(A.SUCCEEDED, 2_000), _PART), "R"),
+    "part taken, the rest expired": (payment(attempt(A.EXPIRED, 5_000), _PART), "R"),
+    "part taken, and a later attempt declined": (
+        payment(attempt(A.SUCCEEDED, 2_000), _PART, attempt(A.DECLINED, ref="obj_2", number=2)),
+        "R",
+    ),
     "taken, and nothing told of how much": (payment(attempt(A.SUCCEEDED, 5_000)), ""),
     "taken, and it came back": (payment(attempt(A.SUCCEEDED, 5_000), _BACK), "S"),
     "came back, and another attempt holds": (

@@ -1,5 +1,6 @@
 """Payments of any content, reachable or not: a store has no opinion."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 from hypothesis import strategies as st
@@ -28,8 +29,8 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 zones = st.integers(-14 * 60, 14 * 60).map(lambda m: timezone(timedelta(minutes=m)))
 moments = st.datetimes(
-    datetime(1970, 1, 3),
-    datetime(9999, 12, 28),
+    datetime(1970, 1, 3),  # noqa: DTZ001 - hypothesis adds the zone
+    datetime(9999, 12, 28),  # noqa: DTZ001
     timezones=st.just(UTC) | zones,
 )
 amounts = st.integers(0, 2**63 - 1)
@@ -113,9 +114,9 @@ def payments(draw):
 
     def tame_fact(entry):
         if entry.fact is None:
-            return _with(entry, requested=tamed(entry.requested))
-        fact = _with(entry.fact, amount=tamed(entry.fact.amount))
-        return _with(entry, requested=tamed(entry.requested), fact=fact)
+            return replace(entry, requested=tamed(entry.requested))
+        fact = replace(entry.fact, amount=tamed(entry.fact.amount))
+        return replace(entry, requested=tamed(entry.requested), fact=fact)
 
     return PaymentIntent(
         id="pay_any",
@@ -131,7 +132,7 @@ def payments(draw):
         metadata=FrozenMapping(draw(st.dictionaries(texts, texts, max_size=3))),
         attempt=draw(numbers),
         attempts=tuple(
-            _with(fact, authorized=tamed(fact.authorized))
+            replace(fact, authorized=tamed(fact.authorized))
             for fact in draw(_few(attempts, lambda a: a.ref))
         ),
         captures=tuple(tame_fact(capture) for capture in draw(_few(captures, id))),
@@ -145,9 +146,3 @@ def payments(draw):
 
 def _few(values, unique):
     return st.lists(values, max_size=3, unique_by=unique)
-
-
-def _with(value, **changes):
-    from dataclasses import replace
-
-    return replace(value, **changes)

@@ -2,12 +2,12 @@ import shutil
 
 import pytest
 
+from payport.storage.sqlite import SqliteStore
+
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory):
     """A migrated file: migrating one for each test would take most of the time."""
-    from payport.storage.sqlite import SqliteStore  # coverage starts before payport is imported
-
     path = tmp_path_factory.mktemp("template") / "payments.db"
     store = SqliteStore(str(path))
     store.transact(lambda tx: None)
@@ -40,8 +40,6 @@ def path(tmp_path):
 @pytest.fixture
 def open_store():
     """Makes stores on SQLite files, and closes them."""
-    from payport.storage.sqlite import SqliteStore
-
     stores = []
 
     def make(path, **options):

@@ -22,3 +22,8 @@ def run_python(script, *args):
         timeout=60,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     ).stdout.strip()
+
+
+def version_of(database):
+    """What the file says its version is, by a connection of the driver's."""
+    return database.execute("SELECT version_num FROM payport_alembic_version").fetchone()[0]

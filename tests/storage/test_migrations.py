@@ -7,15 +7,19 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from alembic.script import ScriptDirectory
+from sqlalchemy.dialects import postgresql, sqlite
 
 import payport.storage
 from payport.operations.records import OperationRecord
 from payport.storage import schema
 from payport.storage.base import FIXED, HandlerRun, InboxRow
 from payport.storage.migrate import HEAD, VERSION_TABLE, migrate
+from payport.storage.migrations.versions import r0001_everything
 from payport.storage.schema import metadata
 from payport.storage.statements import DIALECTS, Listing, Statements, statements_for
+from payport.testing._store_contract import samples
 
 
 def scripts():
@@ -48,6 +52,15 @@ def test_migrating_makes_exactly_the_tables_of_the_schema(db, tmp_path):
     metadata.create_all(engine)
     engine.dispose()
     assert definitions(db) == definitions(path)
+
+
+def test_the_revisions_alone_make_the_tables_of_the_schema(tmp_path, db):
+    path = tmp_path / "revisions.db"
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
+        r0001_everything.upgrade()
+    engine.dispose()
+    assert definitions(path) == definitions(db)
 
 
 def test_alembic_sees_no_difference_between_schema_and_tables(db):
@@ -146,16 +159,14 @@ def test_the_identity_of_an_operation_is_unique_without_the_provider():
 def compiled(dialect):
     made = Statements(dialect.name)
     for name, statement in vars(made).items():
+        built = statement
         if isinstance(statement, Listing):
-            everything = frozenset(statement._filters)
-            statement = statement._build(everything)
-        yield name, str(statement.compile(dialect=dialect))
+            built = statement._build(frozenset(statement._filters))
+        yield name, str(built.compile(dialect=dialect))
 
 
 @pytest.mark.parametrize("name", sorted(DIALECTS))
 def test_every_statement_and_table_is_sql_of_every_database(name):
-    from sqlalchemy.dialects import postgresql, sqlite
-
     dialect = {"postgresql": postgresql, "sqlite": sqlite}[name].dialect()
     made = dict(compiled(dialect))
     assert len(made) > 25
@@ -175,8 +186,6 @@ def test_names_fit_into_every_database():
 def test_statements_are_built_once():
     assert statements_for("sqlite") is statements_for("sqlite")
     assert statements_for("sqlite") is not statements_for("postgresql")
-    from payport.testing._store_contract import samples
-
     listing = statements_for("sqlite").payments
     assert listing.statement(samples.query()) is listing.statement(samples.query(limit=3))
     assert listing.statement(samples.query()) is not listing.statement(samples.query(status="x"))
@@ -197,8 +206,6 @@ def test_statements_are_built_once():
     ],
 )
 def test_listings_walk_an_index_and_sort_nothing(db, name, query, index):
-    from payport.testing._store_contract import samples
-
     used = frozenset({"after", *query})
     statement = getattr(statements_for("sqlite"), name)._build(used)
     assert index in (plan := plan_of(db, statement)), plan
@@ -221,8 +228,6 @@ def test_what_is_due_is_found_by_the_small_indexes(db, name, index):
 
 
 def plan_of(db, statement):
-    from sqlalchemy.dialects import sqlite
-
     sql = str(statement.compile(dialect=sqlite.dialect()))
     with sqlite3.connect(db) as database:
         rows = database.execute(f"EXPLAIN QUERY PLAN {sql}", [None] * sql.count("?")).fetchall()

@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from any_payments import moments, payments, texts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.dialects import postgresql
 
 from payport.domain.errors import InvalidRequest
 from payport.storage import rows
@@ -35,7 +36,7 @@ def store(request, db):
 
 
 # The store stays empty: each example is taken back.
-SOME = settings.default.max_examples // 2
+SOME = settings.default.max_examples // 4
 again = settings(max_examples=SOME, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -142,8 +143,6 @@ def test_moments_before_1970_and_none_are_moments_too():
 
 
 def test_postgresql_keeps_moments_of_its_own():
-    from sqlalchemy.dialects import postgresql
-
     dialect = postgresql.dialect()
     moment = datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=2)))
     assert Moment().process_bind_param(moment, dialect) is moment

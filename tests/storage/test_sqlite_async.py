@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from contextvars import ContextVar
 
 import pytest
 
@@ -80,8 +81,6 @@ def test_a_cancelled_unit_of_work_is_whole_or_nothing(db):
 
 
 def test_the_work_sees_the_callers_context(db):
-    from contextvars import ContextVar
-
     inside = ContextVar("inside", default="nobody")
 
     async def main():
@@ -97,3 +96,29 @@ def test_the_work_sees_the_callers_context(db):
 def test_closing_an_async_store_that_was_never_used_does_nothing(path):
     asyncio.run(AsyncSqliteStore(str(path)).aclose())
     assert not path.exists()
+
+
+def test_closing_can_be_cancelled_and_the_thread_ends_all_the_same(db, named_threads):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(tx):
+        begun.set()
+        go_on.wait(10)
+
+    async def main():
+        store = AsyncSqliteStore(str(db))
+        running = asyncio.create_task(store.transact(slow))
+        await asyncio.to_thread(begun.wait, 10)
+        closing = asyncio.create_task(store.aclose())
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        go_on.set()
+        await running
+
+    asyncio.run(main())
+    for thread in threading.enumerate():
+        if thread.name.startswith("payport-sqlite"):
+            thread.join(10)
+    assert named_threads() == []

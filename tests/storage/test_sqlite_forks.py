@@ -5,8 +5,10 @@ import subprocess
 import sys
 import threading
 import traceback
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from sqlite_help import read, save
 
 from payport.domain.errors import ConfigurationError
@@ -14,6 +16,9 @@ from payport.storage import forks
 from payport.storage.engines import SyncSqlStore
 from payport.storage.sqlite import AsyncSqliteStore, SqliteStore
 from payport.testing._store_contract import samples
+
+#: Linux tells who holds which lock.
+LOCKS = Path("/proc/locks")
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
 
@@ -26,9 +31,9 @@ def forked(do):
         answer = "nothing"
         try:
             answer = repr(do())
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - told to the parent
             answer = f"{type(error).__name__}: {error}"
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - told to the parent
             answer = traceback.format_exc()
         finally:
             os.write(telling, answer.encode())
@@ -41,11 +46,8 @@ def forked(do):
 
 def locks_on(path):
     """Who holds which of the file's and its log's locks, by process."""
-    inodes = {
-        os.stat(f"{path}{end}").st_ino for end in ("", "-shm") if os.path.exists(f"{path}{end}")
-    }
-    with open("/proc/locks") as table:
-        held = [line.split() for line in table]
+    inodes = {part.stat().st_ino for part in path.parent.glob(f"{path.name}*")}
+    held = [line.split() for line in LOCKS.read_text().splitlines()]
     return {int(words[-4]) for words in held if int(words[-3].split(":")[2]) in inodes}
 
 
@@ -60,7 +62,7 @@ def test_a_forked_child_reads_and_writes_through_a_connection_of_its_own(db, ope
     assert read(store, "order_2").version == 1
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/locks"), reason="locks are only listed on Linux")
+@pytest.mark.skipif(not LOCKS.exists(), reason="locks are only listed on Linux")
 def test_a_forked_child_holds_locks_of_its_own(db, open_store):
     """Without them, others take the log away while the child writes to it."""
     store = open_store(db)
@@ -92,8 +94,8 @@ os.write(telling, b".")
 while os.getppid() == parent:
     time.sleep(0.01)
 # Another process opens the file and closes it as, so it seems, the last one.
-look = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM sqlite_master')"
-subprocess.run([sys.executable, "-c", look + "; c.close()", sys.argv[1]], check=True)
+look = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('PRAGMA user_version')"
+subprocess.run([sys.executable, "-c", look + ".fetchone(); c.close()", sys.argv[1]], check=True)
 save("childs_second")
 print("done", flush=True)
 os._exit(0)                # and the child is killed, with nothing left to save it at the end
@@ -185,8 +187,8 @@ def test_two_stores_survive_forks_from_two_threads(db, tmp_path, open_store):
     answers = []
 
     def fork_often():
-        for _ in range(3):
-            answers.append(forked(lambda: [read(store, "order_1").version for store in stores]))
+        both = [forked(lambda: [read(s, "order_1").version for s in stores]) for _ in range(3)]
+        answers.extend(both)
 
     threads = [threading.Thread(target=fork_often) for _ in range(2)]
     for thread in threads:
@@ -220,8 +222,6 @@ def test_an_async_store_begins_anew_in_a_child(db):
 
 
 def test_an_applications_engine_that_was_used_before_a_fork_is_refused_in_the_child(db):
-    import sqlalchemy as sa
-
     engine = sa.create_engine(f"sqlite:///{db}")
     unused = SyncSqlStore(engine)
     used = SyncSqlStore(engine)

@@ -5,12 +5,12 @@ import sys
 import threading
 
 import pytest
-from sqlite_help import read, run_python, save
+from sqlite_help import read, run_python, save, version_of
 
 from payport.domain.errors import (
     InvalidRequest,
 )
-from payport.storage.migrate import HEAD, VERSION_TABLE
+from payport.storage.migrate import HEAD
 from payport.testing._store_contract import samples
 
 # -- threads and processes --------------------------------------------------------------------
@@ -85,7 +85,7 @@ def test_processes_that_start_at_once_migrate_once(path, open_store):
     listed = open_store(path).transact(lambda tx: tx.payments(samples.query()))
     assert len(listed) == 4
     with sqlite3.connect(path) as look:
-        assert look.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchall() == [(HEAD,)]
+        assert version_of(look) == HEAD
     look.close()
 
 

@@ -11,7 +11,6 @@ from payport.domain.errors import (
     StoreError,
     StoreUnavailable,
 )
-from payport.storage.migrate import VERSION_TABLE
 from payport.testing._store_contract import samples
 
 # -- the file ---------------------------------------------------------------------------------
@@ -138,7 +137,7 @@ def test_an_applications_own_database_is_refused_and_kept(path, open_store):
         theirs.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
     theirs.close()
     before = path.read_bytes()
-    with pytest.raises(ConfigurationError, match="belongs to something else.*engine"):
+    with pytest.raises(ConfigurationError, match=r"belongs to something else.*engine"):
         read(open_store(path))
     assert path.read_bytes() == before
 
@@ -157,7 +156,7 @@ def test_tables_of_others_beside_payports_do_no_harm(db, open_store):
 
 def test_a_newer_schema_is_refused_and_kept(db, open_store):
     with sqlite3.connect(db) as newer:
-        newer.execute(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+        newer.execute("UPDATE payport_alembic_version SET version_num = '9999'")
     newer.close()
     with pytest.raises(ConfigurationError, match=r"'9999'.*Upgrade payport"):
         read(open_store(db))
@@ -165,7 +164,7 @@ def test_a_newer_schema_is_refused_and_kept(db, open_store):
 
 def test_tables_without_a_version_are_refused(db, open_store):
     with sqlite3.connect(db) as broken:
-        broken.execute(f"DELETE FROM {VERSION_TABLE}")
+        broken.execute("DELETE FROM payport_alembic_version")
     broken.close()
     with pytest.raises(ConfigurationError, match=r"names no version.*Restore"):
         read(open_store(db))

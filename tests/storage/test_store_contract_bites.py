@@ -551,7 +551,7 @@ def breaks(test, make_store, at_rest=bytes):
         given = {"store": make_store(), "at_rest": at_rest, **case}
         try:
             test(StoreContract(), **{name: given[name] for name in asked if name != "self"})
-        except (Exception, pytest.fail.Exception):
+        except (Exception, pytest.fail.Exception):  # noqa: BLE001 - any failure is one
             return True
     return False
 

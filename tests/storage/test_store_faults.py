@@ -3,6 +3,7 @@ import sqlite3
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import exc
+from sqlalchemy.dialects import postgresql
 
 from payport.domain.errors import (
     ConfigurationError,
@@ -12,6 +13,10 @@ from payport.domain.errors import (
     StoreUnavailable,
 )
 from payport.storage.faults import fault_from, guarded, place_of
+from payport.storage.rows import operation_row
+from payport.storage.schema import operations
+from payport.storage.sql import begin, run_unit
+from payport.testing._store_contract import samples
 
 PLACE = "the database 'payments.db'"
 
@@ -93,10 +98,6 @@ def test_a_guarded_step_leaves_no_trace_of_the_toolkits_error():
 
 
 def test_a_unique_row_that_is_there_is_a_conflict_in_a_real_database(db, open_store):
-    from payport.storage.rows import operation_row
-    from payport.storage.schema import operations
-    from payport.testing._store_contract import samples
-
     def work(tx):
         tx.insert_operation(samples.operation())
         tx._count(sa.insert(operations), operation_row(samples.operation()))
@@ -112,7 +113,6 @@ def test_the_place_has_no_password():
 
 
 def test_a_connection_that_is_lost_during_rollback_tells_the_first_error(db, open_store):
-    from payport.storage.sql import run_unit
 
     store = open_store(db)
     store.transact(lambda tx: None)
@@ -125,3 +125,16 @@ def test_a_connection_that_is_lost_during_rollback_tells_the_first_error(db, ope
     with pytest.raises(RuntimeError, match="first"):
         run_unit(connection, work)
     assert connection.invalidated
+
+
+def test_other_databases_begin_in_their_own_way():
+    class Connection:
+        dialect = postgresql.dialect()
+        begun = 0
+
+        def begin(self):
+            self.begun += 1
+
+    connection = Connection()
+    begin(connection)
+    assert connection.begun == 1

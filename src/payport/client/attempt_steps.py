@@ -222,7 +222,6 @@ class AttemptSteps(OperationSteps):
             and not spec.has(Capability.RECONFIRM)
         )
         if number == intent.attempt + 1 and open_still:
-            check_attempt(intent, number)
             yield from self._holds.voided(intent, named)
 
     def _first_terms(

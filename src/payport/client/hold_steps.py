@@ -15,13 +15,15 @@ from payport.domain.facts import AttemptFact, AttemptStatus, Facts
 from payport.domain.identifiers import Kind
 from payport.domain.money import Money
 from payport.domain.payment_intent import Capture, PaymentIntent
-from payport.domain.transitions import check_cancel, check_capture
+from payport.domain.transitions import check_attempt, check_cancel, check_capture
 from payport.operations.fingerprint import fingerprint
 from payport.operations.plan import Beginning, Begun, Plan
 from payport.providers.commands import CancelPayment, CapturePayment, Operation
 from payport.providers.spec import Capability
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from payport.operations.steps import Steps
 
 __all__ = ["HoldSteps"]
@@ -99,20 +101,27 @@ class HoldSteps(OperationSteps):
         intent = yield from self._session.load(payment_id, _CANCEL)
         if intent.provider_ref is not None:
             self._require(Capability.CANCEL, _CANCEL)
-        plan = self._cancel_plan(intent, reference="", named=_CANCEL)
+        plan = self._cancel_plan(intent, _check_cancel, reference="", named=_CANCEL)
         return (yield from self._carried_out(plan))
 
     def voided(self, intent: PaymentIntent, named: str) -> Steps[PaymentIntent]:
         """End the object of the payment's latest attempt, for another one in its place."""
-        reference = f"void:{intent.attempt}"
-        plan = self._cancel_plan(intent, reference=reference, named=named)
+        plan = self._cancel_plan(
+            intent, _check_void, reference=f"void:{intent.attempt}", named=named
+        )
         return (yield from self._carried_out(plan))
 
-    def _cancel_plan(self, intent: PaymentIntent, *, reference: str, named: str) -> Plan:
+    def _cancel_plan(
+        self,
+        intent: PaymentIntent,
+        check: Callable[[PaymentIntent, str], None],
+        *,
+        reference: str,
+        named: str,
+    ) -> Plan:
         def begin(beginning: Beginning) -> Begun:
             stored = self._session.owned(beginning.stored, intent.id, named)
-            _check_idle(stored, named)
-            check_cancel(stored)
+            check(stored, named)
             ref = stored.provider_ref
             command = CancelPayment(
                 payment_id=stored.id, payment_ref=ref or stored.id, amount=stored.amount
@@ -144,7 +153,7 @@ class HoldSteps(OperationSteps):
         )
         facts = Facts(attempt_ref=intent.id, attempts=(fact,))
         concluding = self._session.journal.concluding
-        return concluding.learn(beginning.tx, intent, facts, beginning.now)
+        return concluding.learn(beginning.tx, intent, facts, beginning.now).intent
 
 
 def _amount_before(beginning: Beginning) -> Money | None:
@@ -157,13 +166,21 @@ def _all_of(intent: PaymentIntent) -> Money:
     return intent.capturable if intent.capturable.is_positive else intent.amount
 
 
-def _check_idle(intent: PaymentIntent, named: str) -> None:
+def _check_void(intent: PaymentIntent, named: str) -> None:
+    """Refuse to end an object for the next attempt's sake, unless there may be a next attempt."""
+    check_attempt(intent, intent.attempt + 1)
+    _check_cancel(intent, named)
+
+
+def _check_cancel(intent: PaymentIntent, named: str) -> None:
     """
-    Refuse to end what is being sent at this moment: it may charge after it was called canceled.
+    Refuse to end what cannot be ended, or is being sent at this moment: it may charge after it was
+    called canceled.
 
     Raises:
-        InvalidTransition: An operation on the payment is under way.
+        InvalidTransition: Money was taken, it is over, or an operation on it is under way.
     """
+    check_cancel(intent)
     if intent.in_flight:
         raise InvalidTransition(
             "an operation on the payment is under way. Wait for it, or repeat it if its process "

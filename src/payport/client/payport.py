@@ -8,7 +8,7 @@ process anew. Nothing runs in the background.
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from payport.client.operations import AsyncOperations, Operations
 from payport.client.payments import AsyncPayments, Payments
@@ -21,10 +21,12 @@ from payport.operations.clock import Clock, SystemClock
 from payport.operations.plan import JournalSettings
 from payport.operations.session import Session
 from payport.providers.retries import DEFAULT_RETRIES, RetryPolicy
+from payport.providers.spec import ProviderSpec
 from payport.storage.urls import is_relative_sqlite, open_async_store, open_store
 from payport.webhooks.handlers import Handlers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from payport.storage.base import AsyncStore, Store
 
 __all__ = ["AsyncPayport", "Payport"]
+
+S = TypeVar("S")
 
 _FAKE_SCOPE = "test"
 _MEMORY = "memory"
@@ -92,7 +96,7 @@ class Payport:
             retries=retries,
             clock=clock,
         )
-        kept: Store = open_store(_MEMORY if store is None else store)
+        kept: Store = _opened(open_store, store)
         self._begin(session, Runner(kept, provider, session.settings.clock), owner=True)
 
     def _begin(self, session: Session, runner: Runner, *, owner: bool) -> None:
@@ -178,7 +182,7 @@ class AsyncPayport:
             retries=retries,
             clock=clock,
         )
-        kept: AsyncStore = open_async_store(_MEMORY if store is None else store)
+        kept: AsyncStore = _opened(open_async_store, store)
         self._begin(session, AsyncRunner(kept, provider, session.settings.clock), owner=True)
 
     def _begin(self, session: Session, runner: AsyncRunner, *, owner: bool) -> None:
@@ -233,7 +237,7 @@ def _check_colour(provider: object, *, awaited: bool) -> None:
     """Refuse a provider of the other colour, and what is not a provider."""
     create = getattr(provider, "create_payment", None)
     client = "AsyncPayport" if awaited else "Payport"
-    if create is None or not hasattr(provider, "spec"):
+    if create is None or not isinstance(getattr(provider, "spec", None), ProviderSpec):
         message = f"{type(provider).__name__} is not a payment provider"
         raise ConfigurationError(message, operation=client, field="provider")
     if inspect.iscoroutinefunction(create) is not awaited:
@@ -244,6 +248,14 @@ def _check_colour(provider: object, *, awaited: bool) -> None:
             operation=client,
             field="provider",
         )
+
+
+def _opened(open_it: Callable[[object], S], store: object) -> S:
+    try:
+        return open_it(_MEMORY if store is None else store)
+    except ConfigurationError as error:
+        error.operation = error.operation or "Payport"
+        raise
 
 
 def _session(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from payport.domain.secrets import Sealed
+from payport.domain.secrets import NOTHING, Sealed
 
 __all__ = ["ClientToken", "NextAction", "Redirect"]
 
@@ -19,7 +19,7 @@ class Redirect:
     """
 
     kind: Literal["redirect"] = "redirect"
-    target: Sealed[str] = field(default_factory=lambda: Sealed[str](None), compare=False)
+    target: Sealed[str] = field(default=NOTHING, compare=False)
 
     @property
     def url(self) -> str | None:
@@ -37,7 +37,7 @@ class ClientToken:
     """Hand `token` to the provider's own code in the customer's browser or app."""
 
     kind: Literal["client_token"] = "client_token"
-    secret: Sealed[str] = field(default_factory=lambda: Sealed[str](None), compare=False)
+    secret: Sealed[str] = field(default=NOTHING, compare=False)
 
     @property
     def token(self) -> str | None:

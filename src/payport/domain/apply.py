@@ -71,9 +71,6 @@ def apply(intent: PaymentIntent, facts: Facts) -> Applied:
         refunds=_merged_refunds(intent, facts, ties),
         disputes=_merged_disputes(intent, facts, ties),
     )
-    if after == intent:
-        # Equal values may still hold a fresher token or payload than the ones they equal.
-        return Applied(intent=after, events=(), tie=any(ties))
     events = events_between(intent, after, api_version=facts.api_version)
     return Applied(intent=after, events=events, tie=any(ties))
 
@@ -94,10 +91,11 @@ def _check_currency(intent: PaymentIntent, facts: Facts) -> None:
 
 
 def _standing(new: F, old: F | None, ties: list[bool]) -> F:
-    """The one of two facts about one effect that stands; the newer object where they are equal."""
+    """The one of two facts about one effect that stands."""
     if old is None:
         return new
     ties.append(same_moment(new, old))
+    # Equal facts may hold other tokens and payloads: the newer object has the fresher ones.
     return old if stands_over(old, new) else new
 
 

@@ -15,7 +15,7 @@ tie, because a provider counts in whole seconds, the adapter's rank of states de
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -24,7 +24,7 @@ from payport.domain.actions import NextAction
 from payport.domain.declines import Decline
 from payport.domain.errors import InvalidRequest
 from payport.domain.money import Money
-from payport.domain.secrets import Sealed
+from payport.domain.secrets import NOTHING, Sealed
 
 __all__ = [
     "AttemptFact",
@@ -156,7 +156,7 @@ class AttemptFact:
     try_ref: str = ""
     decline: Decline | None = None
     next_action: NextAction | None = None
-    raw: Sealed[Any] = field(default_factory=lambda: Sealed[Any](None), compare=False, repr=False)
+    raw: Sealed[Any] = field(default=NOTHING, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         _named(self.ref, "an attempt")
@@ -186,7 +186,7 @@ class CaptureFact:
     at: datetime
     rank: int = 0
     tag: str | None = None
-    raw: Sealed[Any] = field(default_factory=lambda: Sealed[Any](None), compare=False, repr=False)
+    raw: Sealed[Any] = field(default=NOTHING, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         _named(self.ref, "a capture")
@@ -205,7 +205,7 @@ class RefundFact:
     rank: int = 0
     tag: str | None = None
     failure_code: str | None = None
-    raw: Sealed[Any] = field(default_factory=lambda: Sealed[Any](None), compare=False, repr=False)
+    raw: Sealed[Any] = field(default=NOTHING, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         _named(self.ref, "a refund")
@@ -231,7 +231,7 @@ class DisputeFact:
     rank: int = 0
     reason_code: str | None = None
     respond_by: datetime | None = None
-    raw: Sealed[Any] = field(default_factory=lambda: Sealed[Any](None), compare=False, repr=False)
+    raw: Sealed[Any] = field(default=NOTHING, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         _named(self.ref, "a dispute")
@@ -266,6 +266,20 @@ class Facts:
         yield from self.captures
         yield from self.refunds
         yield from self.disputes
+
+
+    def restated(self, at: datetime) -> Facts:
+        """
+        The facts of a read, as statements of the moment of the read: what an object looked like
+        then stands over whatever was told for an earlier moment.
+        """
+        return replace(
+            self,
+            attempts=tuple(replace(a, at=max(a.at, at)) for a in self.attempts),
+            captures=tuple(replace(c, at=max(c.at, at)) for c in self.captures),
+            refunds=tuple(replace(r, at=max(r.at, at)) for r in self.refunds),
+            disputes=tuple(replace(d, at=max(d.at, at)) for d in self.disputes),
+        )
 
 
 #: Where a state stands in its effect's lattice. States of one level are ordered by time.

@@ -21,7 +21,7 @@ from payport.domain.errors import ConfigurationError, InvalidRequest
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
 
-__all__ = ["Sealed", "Secret", "freeze"]
+__all__ = ["NOTHING", "Sealed", "Secret", "freeze"]
 
 T = TypeVar("T")
 
@@ -161,6 +161,10 @@ class Sealed(Generic[T]):
                 _nothing, return_schema=core_schema.none_schema()
             ),
         )
+
+
+#: Seals nothing. One is enough: it cannot be changed, and every fact without a payload holds it.
+NOTHING: Final[Sealed[Any]] = Sealed(None)
 
 
 def _empty(_: None) -> Sealed[Any]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from payport.domain.apply import apply
+from payport.domain.apply import Applied, apply
 from payport.domain.errors import NotFound
 from payport.domain.facts import AttemptFact, Facts, RefundStatus
 from payport.domain.outcomes import Certainty, combine
@@ -25,7 +25,19 @@ if TYPE_CHECKING:
     from payport.operations.plan import JournalSettings
     from payport.storage.base import Transaction
 
-__all__ = ["Concluding", "locked_operation", "locked_payment", "released", "saved"]
+__all__ = ["Concluding", "Observed", "locked_operation", "locked_payment", "released", "saved"]
+
+
+class Observed(NamedTuple):
+    """
+    A payment after facts came that no operation asked for.
+
+    Attributes:
+        tie: Whether time could not order one of them against what was known; see `Applied.tie`.
+    """
+
+    intent: PaymentIntent
+    tie: bool
 
 
 class Concluding:
@@ -52,6 +64,9 @@ class Concluding:
             record, intent = self._answered(tx, record, intent, outcome, now)
         elif record.fencing == claimed.fencing and record.state is OperationState.SENT:
             record, intent = self._failed(record, intent, outcome, now, review=review)
+        else:
+            # Concluded by facts meanwhile, or another holder's to conclude.
+            return record, intent
         tx.save_operation(record)
         return record, saved(tx, intent)
 
@@ -64,7 +79,7 @@ class Concluding:
         now: datetime,
     ) -> tuple[OperationRecord, PaymentIntent]:
         facts = _owned(answer.facts, record)
-        intent = self.learn(tx, intent, facts, now)
+        intent = self.learn(tx, intent, facts, now).intent
         declined = is_declined(facts, record)
         intent = _settled(intent, record)
         state = OperationState.REJECTED if declined else OperationState.CONFIRMED
@@ -107,7 +122,7 @@ class Concluding:
         )
         return failed, released(intent, record, certainty, failure.message)
 
-    def observe(self, tx: Transaction, intent: PaymentIntent, facts: Facts) -> PaymentIntent:
+    def observe(self, tx: Transaction, intent: PaymentIntent, facts: Facts) -> Observed:
         """
         Take in facts that no operation asked for: a webhook's, or those of a read.
 
@@ -115,7 +130,8 @@ class Concluding:
         also when its sender died, and saves.
         """
         now = self._settings.clock.now()
-        intent = self.learn(tx, intent, _numbered(tx, facts), now)
+        applied = self.learn(tx, intent, _numbered(tx, facts), now)
+        intent = applied.intent
         standing = _standing(intent, facts)
         open_refunds = [
             r.key for r in intent.refunds if r.outcome is RefundStatus.UNKNOWN and r.key
@@ -127,17 +143,17 @@ class Concluding:
                 state = OperationState.REJECTED if declined else OperationState.CONFIRMED
                 tx.save_operation(_ended(record, state, now))
                 intent = _settled(intent, record)
-        return saved(tx, intent)
+        return Observed(saved(tx, intent), tie=applied.tie)
 
     def learn(
         self, tx: Transaction, intent: PaymentIntent, facts: Facts, now: datetime
-    ) -> PaymentIntent:
+    ) -> Applied:
         """Apply facts to a locked payment and store the events this makes; does not save it."""
         applied = apply(intent, facts)
         new = tx.add_events(applied.events, at=now)
         if new:
             self._settings.on_events(tx, new, now)
-        return applied.intent
+        return applied
 
 
 def locked_operation(tx: Transaction, operation_id: str) -> OperationRecord:

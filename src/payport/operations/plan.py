@@ -22,7 +22,20 @@ if TYPE_CHECKING:
     from payport.providers.outcomes import Account, Failure
     from payport.storage.base import Transaction
 
-__all__ = ["Beginning", "Begun", "Concluded", "Deadline", "JournalSettings", "Plan", "new_owner"]
+__all__ = [
+    "CLOCK_TOLERANCE",
+    "Beginning",
+    "Begun",
+    "Concluded",
+    "Deadline",
+    "JournalSettings",
+    "Plan",
+    "new_owner",
+]
+
+
+#: How far two clocks may lie apart before one of them is taken to have stepped back.
+CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

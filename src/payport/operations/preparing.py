@@ -17,7 +17,7 @@ from payport.domain.outcomes import Certainty
 from payport.operations.concluding import locked_operation, locked_payment, released, saved
 from payport.operations.evidence import baseline
 from payport.operations.keys import KeyParts, derive_key
-from payport.operations.plan import Beginning, Begun, Concluded
+from payport.operations.plan import CLOCK_TOLERANCE, Beginning, Begun, Concluded
 from payport.operations.records import OperationRecord, OperationState
 from payport.providers.commands import (
     Command,
@@ -306,9 +306,9 @@ class Preparing:
         held = record.state in {OperationState.PREPARED, OperationState.SENT}
         if not held or record.lease_until is None or record.lease_owner == owner:
             return False
-        # A lease that seems to begin later than now was written by a clock that stepped back
-        # since, or by another machine's: it is never waited for longer than it is long.
-        return now < record.lease_until <= self._lease_end(now)
+        # A lease that was written later than now was written by a clock that stepped back since:
+        # it is not waited for until that moment comes again.
+        return now < record.lease_until and now >= record.latest_at - CLOCK_TOLERANCE
 
     def _lease_end(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self._settings.lease)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from payport.domain.outcomes import FailureKind
 from payport.operations.evidence import proves
-from payport.operations.plan import Deadline
+from payport.operations.plan import CLOCK_TOLERANCE, Deadline
 from payport.operations.preparing import stored_message
 from payport.operations.sending import Sending, Turn
 from payport.operations.steps import Steps, ask
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Resolving"]
 
-#: How far two clocks may lie apart before one of them is taken to have stepped back.
-_CLOCK_TOLERANCE = timedelta(minutes=5)
 #: A key is not used in the last part of its life: it may be pruned while the request travels, and
 #: our measure of its age may be off by the tolerance.
 _KEY_MARGIN = timedelta(minutes=10)
@@ -101,7 +99,7 @@ class Resolving:
     def _age(self, record: OperationRecord) -> timedelta:
         """How long ago it was first sent; for ever, where the clock stepped back since."""
         now = self._settings.clock.now()
-        if record.first_sent_at is None or now < record.latest_at - _CLOCK_TOLERANCE:
+        if record.first_sent_at is None or now < record.latest_at - CLOCK_TOLERANCE:
             return timedelta.max
         return max(now, record.latest_at) - record.first_sent_at
 

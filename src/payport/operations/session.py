@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from payport.providers.deliveries import Delivery, WebhookRequest
     from payport.providers.outcomes import Outcome
     from payport.providers.spec import ProviderSpec
+    from payport.storage.base import Transaction
     from payport.webhooks.handlers import Handlers
 
 __all__ = ["Session"]
@@ -177,12 +178,9 @@ class Session:
             raise self.fault(outcome, operation, payment_id) from outcome.cause
         answer: Answer = outcome
         concluding = self.journal.concluding
-        return (
-            yield from transact(
-                lambda tx: concluding.observe(
-                    tx,
-                    self.owned(tx.payment(payment_id, lock=True), payment_id, operation),
-                    answer.facts,
-                )
-            )
-        )
+
+        def work(tx: Transaction) -> PaymentIntent:
+            stored = self.owned(tx.payment(payment_id, lock=True), payment_id, operation)
+            return concluding.observe(tx, stored, answer.facts).intent
+
+        return (yield from transact(work))

@@ -75,8 +75,8 @@ class PaymentProvider(Protocol):
 
     def render(self, command: Command, key: str) -> Request:
         """
-        The exact first request that carries the command out. Pure: no I/O, and equal for equal
-        arguments within one version of the adapter.
+        The exact first request that carries the command out, which is one that changes something.
+        Pure: no I/O, and equal for equal arguments within one version of the adapter.
         """
         ...
 
@@ -109,7 +109,10 @@ class PaymentProvider(Protocol):
         ...
 
     def create_refund(self, command: CreateRefund, call: Call) -> Outcome:
-        """Give money back. Answer with a refund fact; pending where it is only acknowledged."""
+        """
+        Give money back. Answer with exactly one refund fact, that of this refund; pending where it
+        is only acknowledged.
+        """
         ...
 
     def retrieve_refund(self, refund_ref: str, call: Call) -> Outcome:
@@ -120,8 +123,9 @@ class PaymentProvider(Protocol):
         """
         Facts that prove that the operation took effect: of an object that carries its key.
 
-        NOT_FOUND otherwise, which proves nothing. Listings that are consistent come before
-        searches that lag.
+        Whatever this answers concludes the operation, so it answers with an object that carries
+        the key or not at all: NOT_FOUND otherwise, which proves nothing. Listings that are
+        consistent come before searches that lag.
         """
         ...
 
@@ -273,12 +277,26 @@ class Adapter(abc.ABC):
         return operation(command, key)
 
     def render(self, command: Command, key: str) -> Request:
-        """The exchange's first request; the exchange is then dropped."""
+        """
+        The exchange's first request; the exchange is then dropped.
+
+        Raises:
+            ConfigurationError: The first request is a read. The journal keeps the first request and
+                sends it again in place of the first one that changes something, so they have to be
+                the same: read afterwards, or put what has to be read into the command.
+        """
         exchange = self.exchange(command, key)
         try:
-            return next(exchange)
+            request = next(exchange)
         finally:
             exchange.close()
+        if not request.mutates:
+            raise ConfigurationError(
+                f"the adapter begins {command.operation} with a read; its first request has to be "
+                "the one that changes something",
+                operation=command.operation,
+            )
+        return request
 
 
 A = TypeVar("A", bound=Adapter)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from payport.domain.facts import Facts
 from payport.domain.identifiers import Environment
-from payport.domain.secrets import Sealed
+from payport.domain.secrets import NOTHING, Sealed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,8 @@ class Delivery:
         ordering_key: The same for statements about one payment; one of them is processed at a time.
         type: The provider's word for what happened.
         attempt_ref: The provider's object the statement is about, where told.
-        tag: Our key, where the object carries it.
+        tag: Our key, where the object that the statement is about carries it: of a statement about
+            a refund, the refund's. `facts.tag` is always the payment's.
         facts: What it says; None where it says nothing payport has a meaning for.
         needs_fetch: Whether the object must be read before it can be trusted, such as when the
             payload is of another API version, or is only a hint.
@@ -72,4 +73,4 @@ class Delivery:
     api_version: str | None = None
     environment: Environment | None = None
     account: str | None = None
-    raw: Sealed[Any] = field(default_factory=lambda: Sealed[Any](None), compare=False, repr=False)
+    raw: Sealed[Any] = field(default=NOTHING, compare=False, repr=False)

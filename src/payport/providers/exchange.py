@@ -120,7 +120,12 @@ Exchange: TypeAlias = Generator[Request, Response, T]
 
 
 class Send(Protocol):
-    """Sends one request and returns the whole answer, within `timeout` seconds."""
+    """
+    Sends one request with the credentials and returns the whole answer, within `timeout` seconds.
+
+    Header names of the answer are lower-case. No local variable of a frame that can end up in a
+    traceback holds a credential in the clear, and neither does an exception that is chained.
+    """
 
     def __call__(self, request: Request, *, timeout: float) -> Response:
         """Raise TransportError where no whole answer came."""

@@ -136,7 +136,8 @@ class ProviderSpec:
         name: The adapter's name, in lower case; stored with every operation.
         resolution: The ways to learn an unknown outcome, in order. The last one is REVIEW.
         exponents: Where the provider counts a currency's minor units otherwise than ISO 4217.
-        unstorable: Names of request fields that never enter a journal.
+        unstorable: Names of request fields that must never enter a journal. A request that holds
+            one of them says `storable=False`, which is what keeps it out; the contract compares.
         fake: Whether it moves no money at all: then scope and store may be left out.
     """
 

@@ -93,8 +93,13 @@ def receive(
     now = session.settings.clock.now()
     request = WebhookRequest(body=body, headers=headers, url=url)
     deliveries = session.parse_webhook(request, now=now)
-    rows = [_row(session, delivery, request.body, now) for delivery in deliveries]
-    return transact(lambda tx: _stored(tx, rows))
+    try:
+        rows = [_row(session, delivery, request.body, now) for delivery in deliveries]
+        return (yield from transact(lambda tx: _stored(tx, rows)))
+    except UnicodeError as error:
+        # JSON can name half of a surrogate pair, which no digest and no store can write down.
+        message = "it holds text that is not Unicode"
+        raise WebhookRejected(message, operation="webhooks.receive", field="body") from error
 
 
 def _check_bytes(body: object) -> None:
@@ -184,7 +189,30 @@ def _processed(session: Session, row: InboxRow) -> Steps[InboxState]:
         why = f"it is about account {row.account}, and this client is at {account.id}"
         return (yield from transact(lambda tx: _marked(tx, row.id, InboxState.QUARANTINED, why)))
     facts = yield from _fetched(session, row)
-    return (yield from transact(lambda tx: _applied(tx, session, row.id, facts)))
+    state, tied = yield from transact(lambda tx: _applied(tx, session, row.id, facts))
+    if tied is not None and not row.needs_fetch:
+        yield from _settled(session, *tied)
+    return state
+
+
+def _settled(session: Session, payment_id: str, ref: str) -> Steps[None]:
+    """
+    Read a payment of which two statements were told for one moment.
+
+    Both are committed, and the rank of their states decided which one stands. Where the provider
+    cannot be read, or not now, it stays at that.
+    """
+    outcome = yield from ask(lambda provider: provider.retrieve_payment(ref, _call(session)))
+    if isinstance(outcome, Answer):
+        read_at = outcome.provider_time or session.settings.clock.now()
+        answer = replace(outcome, facts=outcome.facts.restated(read_at))
+        yield from session.observed(payment_id, answer, _PROCESS)
+    else:
+        _log.warning("a tie of %s was decided by rank: %s", payment_id, outcome.message)
+
+
+def _call(session: Session) -> Call:
+    return Call(timeout=session.settings.call_timeout)
 
 
 def _fetched(session: Session, row: InboxRow) -> Steps[Facts | None]:
@@ -197,29 +225,35 @@ def _fetched(session: Session, row: InboxRow) -> Steps[Facts | None]:
     ref = row.attempt_ref
     if ref is None or not session.spec.has(Capability.RETRIEVE_PAYMENT):
         return None
-    call = Call(timeout=session.settings.call_timeout)
-    outcome = yield from ask(lambda provider: provider.retrieve_payment(ref, call))
+    outcome = yield from ask(lambda provider: provider.retrieve_payment(ref, _call(session)))
     if isinstance(outcome, Answer):
         return outcome.facts
     raise session.fault(outcome, _PROCESS, row.id) from outcome.cause
 
 
-def _applied(tx: Transaction, session: Session, row_id: str, facts: Facts | None) -> InboxState:
+def _applied(
+    tx: Transaction, session: Session, row_id: str, facts: Facts | None
+) -> tuple[InboxState, tuple[str, str] | None]:
+    """Where the delivery stands now, and which payment and object of it has to be read."""
     row = tx.delivery(row_id)
     if row is None or row.state is not InboxState.DUE:
-        return InboxState.DONE
+        return InboxState.DONE, None
     found = _payment(tx, session, row)
     if found is None:
-        return _marked(tx, row_id, InboxState.FOREIGN, None)
+        return _marked(tx, row_id, InboxState.FOREIGN, None), None
     if (found.provider, found.account) != (row.provider, session.known_account):
         why = f"our tag on it is of a payment at {found.provider} account {found.account}"
-        return _marked(tx, row_id, InboxState.QUARANTINED, why)
+        return _marked(tx, row_id, InboxState.QUARANTINED, why), None
     intent = tx.payment(found.id, lock=True) or found
+    tie = False
     if facts is None:
         _unmapped(tx, session, row, intent)
     else:
-        session.journal.concluding.observe(tx, intent, facts)
-    return _marked(tx, row_id, InboxState.DONE, None)
+        tie = session.journal.concluding.observe(tx, intent, facts).tie
+    ref = row.attempt_ref or intent.provider_ref
+    readable = tie and ref is not None and session.spec.has(Capability.RETRIEVE_PAYMENT)
+    tied = (intent.id, ref) if readable and ref is not None else None
+    return _marked(tx, row_id, InboxState.DONE, None), tied
 
 
 def _payment(tx: Transaction, session: Session, row: InboxRow) -> PaymentIntent | None:

@@ -1,0 +1,146 @@
+"""The store fails: nothing is begun without it, and what was sent is told as unknown."""
+
+import pytest
+from shops import PRICE, Kind, each_operation, kinds
+
+from payport import OutcomeUnknown, StoreConflict, StoreUnavailable
+from payport.testing import LostRequest, Unavailable
+
+EACH = kinds(*[Kind(colour, "memory") for colour in ("sync", "async")], Kind("async", "sqlite"))
+
+
+def fail_at(number, error=StoreUnavailable):
+    def at(count):
+        if count == number:
+            raise error("the disk is full", operation="store")
+
+    return at
+
+
+def watched(shop):
+    """A client whose account is known, on a store that may be broken."""
+    store = shop.faulty()
+    pay = shop.client(store=store)
+    shop.buy("warm up", pay=pay)
+    return store, pay
+
+
+@EACH
+@each_operation
+@pytest.mark.parametrize("commit", ["prepared", "claimed"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_nothing_is_sent_that_could_not_be_written_down(shop, doing, commit, when):
+    there = doing.begin(shop)
+    store, pay = watched(shop)
+    sent, loads = shop.requests(), _reads_before(doing)
+    number = loads + {"prepared": 1, "claimed": 2}[commit]
+    setattr(store, when, fail_at(store.count + number))
+
+    with pytest.raises(StoreUnavailable) as raised:
+        doing.call(shop, there, pay)
+    assert not raised.value.money_may_have_moved
+    assert raised.value.retryable
+    assert shop.requests() == sent
+
+    doing.call(shop, there, pay)
+    check(shop, doing)
+
+
+@EACH
+@each_operation
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_what_was_sent_and_not_written_down_is_unknown_until_it_is_asked_again(shop, doing, when):
+    there = doing.begin(shop)
+    store, pay = watched(shop)
+    setattr(store, when, fail_at(store.count + _reads_before(doing) + 3))
+
+    with pytest.raises(OutcomeUnknown, match="store failed") as raised:
+        doing.call(shop, there, pay)
+    assert raised.value.money_may_have_moved
+    assert isinstance(raised.value.__cause__, StoreUnavailable)
+    assert raised.value.idempotency_key == doing.row(shop).key
+    told = raised.value.refund or raised.value.payment
+    assert told.status == "unknown"
+    assert doing.effects(shop) == 1
+
+    doing.call(shop, there, pay)
+    check(shop, doing)
+
+
+@EACH
+def test_a_store_that_fails_between_two_tries_leaves_an_unknown_outcome(shop):
+    store, pay = watched(shop)
+    fails = fail_at(store.count + 3)  # the lease, renewed after three long tries
+    store.before = fails
+    tries = []
+
+    def slow(asked):
+        if asked.operation == "create_payment":
+            tries.append(asked)
+            shop.clock.advance(6)
+            return LostRequest() if len(tries) == 1 else Unavailable()
+        return None
+
+    shop.fake.decide(slow)
+    with pytest.raises(OutcomeUnknown) as raised:
+        shop.buy(pay=pay)
+    assert isinstance(raised.value.__cause__, StoreUnavailable)
+    assert raised.value.payment.status == "unknown"
+    shop.fake.script.clear()
+    assert shop.buy(pay=pay).is_paid
+    assert shop.bank.charged("order_1") == PRICE
+
+
+@EACH
+@each_operation
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_two_writers_that_meet_are_no_failure(shop, doing, number):
+    there = doing.begin(shop)
+    store, pay = watched(shop)
+    store.before = fail_at(store.count + _reads_before(doing) + number, StoreConflict)
+
+    doing.call(shop, there, pay)
+    check(shop, doing)
+
+
+@EACH
+def test_two_writers_that_meet_twice_are_told(shop):
+    store, pay = watched(shop)
+    first = store.count + 1
+    store.before = lambda count: (
+        (_ for _ in ()).throw(StoreConflict("again")) if count in {first, first + 1} else None
+    )
+    with pytest.raises(StoreConflict) as raised:
+        shop.buy(pay=pay)
+    assert raised.value.retryable
+    assert shop.buy(pay=pay).is_paid
+
+
+@EACH
+def test_reads_tell_that_the_store_failed(shop):
+    paid = shop.buy()
+    store, pay = watched(shop)
+    for call in (
+        lambda: pay.payments.get(paid.id),
+        lambda: pay.refunds.get(reference="return_1"),
+        lambda: list(pay.payments.list()),
+        lambda: pay.payments.refresh(paid.id),
+        lambda: pay.webhooks.process_due(),
+    ):
+        store.before = fail_at(store.count + 1)
+        with pytest.raises(StoreUnavailable):
+            call()
+
+
+def _reads_before(doing):
+    """How many transactions the operation makes before the one that prepares it."""
+    return {"create_payment": 0, "create_refund": 0}.get(doing.operation, 1)
+
+
+def check(shop, doing):
+    assert doing.effects(shop) == 1
+    assert doing.row(shop).state == "confirmed"
+    after = shop.pay.payments.get(reference="order_1")
+    assert (after.in_flight, after.unresolved) == ((), ())
+    assert after.captured == shop.bank.charged("order_1")
+    assert after.refunded == shop.bank.refunded("order_1")
