@@ -96,7 +96,7 @@ class AsyncMemoryStore:
     """An `AsyncStore` in memory: the same data in the other colour. Nothing is ever awaited."""
 
     def __init__(self, store: MemoryStore | None = None) -> None:
-        self.store = store if store is not None else MemoryStore()
+        self.store: MemoryStore = store if store is not None else MemoryStore()
 
     async def transact(self, work: Callable[[Transaction], T]) -> T:
         """See `AsyncStore.transact`."""

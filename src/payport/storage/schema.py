@@ -46,8 +46,8 @@ class Moment(TypeDecorator[datetime]):
     keeps its own `timestamptz`, which holds exactly the same.
     """
 
-    impl = sa.BigInteger
-    cache_ok = True
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = sa.BigInteger
+    cache_ok: bool | None = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """The database's own type where it has one that fits."""

@@ -90,7 +90,7 @@ class SqlTransaction:
     """
 
     def __init__(self, connection: Connection, place: str) -> None:
-        self.connection = connection
+        self.connection: Any = connection
         self._place = place
         self._sql = statements_for(connection.dialect.name)
         self._conflict: StoreConflict | None = None

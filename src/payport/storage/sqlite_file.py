@@ -57,7 +57,7 @@ class SqliteFile:
 
     def __init__(self, path: str, *, wait: float) -> None:
         # Not resolved: what a link points to may be made later.
-        self.path = Path(path).absolute()
+        self.path: Path = Path(path).absolute()
         self.wait = wait
         self._readers_told = False
         self._engine = sa.create_engine(
@@ -66,7 +66,7 @@ class SqliteFile:
             connect_args={"isolation_level": None, "check_same_thread": False, "timeout": wait},
             hide_parameters=True,
         )
-        self.place = place_of(self._engine)
+        self.place: str = place_of(self._engine)
         event.listen(self._engine, "connect", _set_up)
 
     def connect(self) -> sa.Connection:

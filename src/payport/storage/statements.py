@@ -117,24 +117,24 @@ class Statements:
 
     def _payments(self, insert: Any) -> None:
         this = payments.c.id == _bind("this_id")
-        self.payment = sa.select(payments.c.document).where(this)
-        self.payment_locked = self.payment.with_for_update()
-        self.payment_by_ref = (
+        self.payment: Any = sa.select(payments.c.document).where(this)
+        self.payment_locked: Any = self.payment.with_for_update()
+        self.payment_by_ref: Any = (
             sa.select(payments.c.document)
             .join_from(provider_refs, payments)
             .where(provider_refs.c.provider == _bind("this_provider"))
             .where(provider_refs.c.account == _bind("this_account"))
             .where(provider_refs.c.ref == _bind("this_ref"))
         )
-        self.add_payment = insert(payments).on_conflict_do_nothing()
-        self.replace_payment = (
+        self.add_payment: Any = insert(payments).on_conflict_do_nothing()
+        self.replace_payment: Any = (
             sa.update(payments).where(this).where(payments.c.version == _bind("this_version"))
         )
-        self.payments = Listing(
+        self.payments: Listing = Listing(
             sa.select(payments.c.document), payments, at="created_at", status="status", payment="id"
         )
-        self.add_ref = insert(provider_refs).on_conflict_do_nothing()
-        self.ref_holder = (
+        self.add_ref: Any = insert(provider_refs).on_conflict_do_nothing()
+        self.ref_holder: Any = (
             sa.select(provider_refs.c.payment_id)
             .where(provider_refs.c.provider == _bind("this_provider"))
             .where(provider_refs.c.account == _bind("this_account"))
@@ -145,14 +145,14 @@ class Statements:
         this = refunds.c.id == _bind("this_id")
         adding = insert(refunds)
         # Nothing is updated, and so the count is 0, where another payment holds the refund.
-        self.save_refund = adding.on_conflict_do_update(
+        self.save_refund: Any = adding.on_conflict_do_update(
             index_elements=["id"],
             set_={"status": adding.excluded.status, "created_at": adding.excluded.created_at},
             where=refunds.c.payment_id == adding.excluded.payment_id,
         )
-        self.drop_refund = sa.delete(refunds).where(this)
-        self.payment_of_refund = sa.select(refunds.c.payment_id).where(this)
-        self.refunds = Listing(
+        self.drop_refund: Any = sa.delete(refunds).where(this)
+        self.payment_of_refund: Any = sa.select(refunds.c.payment_id).where(this)
+        self.refunds: Listing = Listing(
             sa.select(refunds.c.id, payments.c.id.label("payment_id"), payments.c.document)
             .select_from(refunds)
             .join(payments, payments.c.id == refunds.c.payment_id),
@@ -164,12 +164,14 @@ class Statements:
 
     def _operations(self, insert: Any) -> None:
         this = operations.c.id == _bind("this_id")
-        self.operation = sa.select(operations).where(this)
-        self.operation_locked = self.operation.with_for_update()
-        self.operation_by_key = sa.select(operations).where(operations.c.key == _bind("this_key"))
-        self.add_operation = insert(operations).on_conflict_do_nothing()
-        self.replace_operation = sa.update(operations).where(this)
-        self.operations = Listing(
+        self.operation: Any = sa.select(operations).where(this)
+        self.operation_locked: Any = self.operation.with_for_update()
+        self.operation_by_key: Any = sa.select(operations).where(
+            operations.c.key == _bind("this_key")
+        )
+        self.add_operation: Any = insert(operations).on_conflict_do_nothing()
+        self.replace_operation: Any = sa.update(operations).where(this)
+        self.operations: Listing = Listing(
             sa.select(operations),
             operations,
             at="prepared_at",
@@ -178,9 +180,9 @@ class Statements:
         )
 
     def _events(self, insert: Any) -> None:
-        self.add_event = insert(events).on_conflict_do_nothing()
-        self.event = sa.select(events).where(events.c.id == _bind("this_id"))
-        self.events = (
+        self.add_event: Any = insert(events).on_conflict_do_nothing()
+        self.event: Any = sa.select(events).where(events.c.id == _bind("this_id"))
+        self.events: Any = (
             sa.select(events)
             .where(events.c.payment_id == _bind("this_payment_id"))
             .order_by(events.c.seq)
@@ -188,9 +190,9 @@ class Statements:
 
     def _inbox(self, insert: Any) -> None:
         this = inbox.c.id == _bind("this_id")
-        self.add_delivery = insert(inbox).on_conflict_do_nothing()
-        self.delivery = sa.select(inbox).where(this)
-        self.delivery_like = sa.select(inbox).where(
+        self.add_delivery: Any = insert(inbox).on_conflict_do_nothing()
+        self.delivery: Any = sa.select(inbox).where(this)
+        self.delivery_like: Any = sa.select(inbox).where(
             sa.or_(
                 this,
                 sa.and_(
@@ -201,7 +203,7 @@ class Statements:
             )
         )
         ahead = inbox.alias("ahead")
-        self.due_deliveries = (
+        self.due_deliveries: Any = (
             sa.select(inbox)
             .where(_is_due(inbox), inbox.c.due_at <= _bind("now", type_=Moment()))
             .where(
@@ -218,22 +220,22 @@ class Statements:
             .order_by(inbox.c.received_at, inbox.c.id)
             .limit(_bind("limit", type_=sa.Integer))
         )
-        self.replace_delivery = sa.update(inbox).where(this)
+        self.replace_delivery: Any = sa.update(inbox).where(this)
 
     def _handler_runs(self, insert: Any) -> None:
         this = sa.and_(
             handler_runs.c.event_id == _bind("this_event_id"),
             handler_runs.c.handler == _bind("this_handler"),
         )
-        self.add_handler_run = insert(handler_runs).on_conflict_do_nothing()
-        self.handler_run = sa.select(handler_runs).where(this).with_for_update()
-        self.due_handler_runs = (
+        self.add_handler_run: Any = insert(handler_runs).on_conflict_do_nothing()
+        self.handler_run: Any = sa.select(handler_runs).where(this).with_for_update()
+        self.due_handler_runs: Any = (
             sa.select(handler_runs)
             .where(_is_due(handler_runs), handler_runs.c.due_at <= _bind("now", type_=Moment()))
             .order_by(handler_runs.c.due_at, handler_runs.c.event_id, handler_runs.c.handler)
             .limit(_bind("limit", type_=sa.Integer))
         )
-        self.replace_handler_run = sa.update(handler_runs).where(this)
+        self.replace_handler_run: Any = sa.update(handler_runs).where(this)
 
 
 def _is_due(table: sa.FromClause) -> ColumnElement[bool]:

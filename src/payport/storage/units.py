@@ -30,7 +30,7 @@ class Turn:
     def __init__(self) -> None:
         # Reentrant, so that a thread that comes again reaches the error and not a deadlock.
         self._lock = threading.RLock()
-        self.inside = False
+        self.inside: bool = False
 
     def __enter__(self) -> None:
         self._lock.acquire()

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -106,9 +106,13 @@ class Script:
     What is to go wrong: a queue for each operation, and a function for what no queue decides.
 
     Belongs to one provider object, as a broken connection belongs to one process.
+
+    Args:
+        more: Operations that a face has beside those of the provider protocols.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, more: Iterable[str] = ()) -> None:
+        self._operations = OPERATIONS.union(more)
         self._lock = threading.Lock()
         self._queues: defaultdict[str, deque[Scripted]] = defaultdict(deque)
         self._decide: Callable[[Asked], Scripted] = _pass
@@ -120,8 +124,8 @@ class Script:
         Raises:
             InvalidRequest: There is no such operation, or something else than a fault or outcome.
         """
-        if operation not in OPERATIONS:
-            named = ", ".join(sorted(OPERATIONS))
+        if operation not in self._operations:
+            named = ", ".join(sorted(self._operations))
             message = f"there is no operation {operation!r}; there are {named}"
             raise InvalidRequest(message, operation="Script.next", field="operation")
         for item in scripted:

@@ -59,10 +59,10 @@ class Asking:
         self.merchant = merchant
         self.amount = amount
         self.reference = reference
-        self.terms = Terms(amount=amount)
+        self.terms: Terms = Terms(amount=amount)
         self.keys: list[str] = []
         environment = merchant.provider.environment
-        self.begun = PaymentIntent(
+        self.begun: PaymentIntent = PaymentIntent(
             id=derive_id(Kind.PAYMENT, SCOPE, environment, reference),
             reference=reference,
             scope=SCOPE,
@@ -73,7 +73,7 @@ class Asking:
             has_payment_method=True,
             created_at=merchant.clock.now(),
         )
-        self.intent = self.begun
+        self.intent: PaymentIntent = self.begun
 
     @property
     def ref(self) -> str:

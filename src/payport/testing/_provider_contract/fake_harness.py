@@ -45,8 +45,8 @@ class FakeHarness(Harness):
         behaviour: Behaviour | None = None,
         fake: Callable[..., FakeProvider | AsyncFakeProvider] = FakeProvider,
     ) -> None:
-        self.clock = FakeClock()
-        self.bank = Bank(behaviour=behaviour, clock=self.clock)
+        self.clock: FakeClock = FakeClock()
+        self.bank: Bank = Bank(behaviour=behaviour, clock=self.clock)
         self._fake = fake
         self._server = self.bank.face(FakeServer)
         self._sent = _listen(self._server)

@@ -12,13 +12,18 @@ from typing import Any
 import pytest
 
 from payport.domain.money import Money
+from payport.providers.base import PaymentProvider
 from payport.providers.commands import Command, Lookup
 from payport.providers.deliveries import Delivery, WebhookRequest
 from payport.providers.exchange import Call
 from payport.providers.outcomes import Outcome
+from payport.providers.spec import ProviderSpec
 from payport.testing._provider_contract.asking import Ask
-from payport.testing._provider_contract.harness import Harness, Rig
+from payport.testing._provider_contract.harness import Harness, Rig, Sent
 from payport.testing._provider_contract.sale import Sale
+from payport.testing.bank.bank import Bank
+from payport.testing.clock import FakeClock
+from payport.testing.script import Script
 from payport.testing.tokens import CARDS
 
 __all__ = ["PRICE", "Merchant"]
@@ -39,13 +44,13 @@ class Merchant:
     def __init__(self, harness: Harness, rig: Rig | None = None) -> None:
         rig = rig or harness.make()
         self.harness = harness
-        self.bank = harness.bank
-        self.clock = harness.clock
-        self.provider = rig.provider
-        self.subject = rig.subject
-        self.script = rig.script
-        self.sent = rig.sent
-        self.spec = rig.provider.spec
+        self.bank: Bank = harness.bank
+        self.clock: FakeClock = harness.clock
+        self.provider: PaymentProvider = rig.provider
+        self.subject: object = rig.subject
+        self.script: Script = rig.script
+        self.sent: Sequence[Sent] = rig.sent
+        self.spec: ProviderSpec = rig.provider.spec
         self.received: list[WebhookRequest] = []
         self.heard: list[Delivery] = []
         self._numbers = itertools.count(1)

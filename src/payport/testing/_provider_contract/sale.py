@@ -112,7 +112,7 @@ class Sale(Asking):
         ours = [d for d in self.merchant.heard if self.is_ours(d)]
         for delivery in ours:
             if delivery.facts is not None:
-                self.intent = applied(self.intent, delivery.facts)
+                self.intent: PaymentIntent = applied(self.intent, delivery.facts)
         return ours
 
     def catch_up(self) -> None:

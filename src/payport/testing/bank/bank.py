@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 from payport.domain.errors import ConfigurationError
@@ -71,16 +71,16 @@ class Bank:
         environment: Environment = Environment.TEST,
         signing_secrets: Sequence[str | Secret] = (SIGNING_SECRET,),
     ) -> None:
-        self.behaviour = behaviour or stripe_like()
+        self.behaviour: Behaviour = behaviour or stripe_like()
         self.clock: Clock = clock or FakeClock()
         self.account = account
         self.environment = environment
-        self.lock = threading.RLock()
-        self.vault = Vault(self.clock, self.behaviour, fees or Fees())
-        self.disputes_desk = Disputes(self.vault)
-        self.captures_desk = Captures(self.vault, self.disputes_desk)
-        self.payments_desk = Payments(self.vault, self.captures_desk)
-        self.refunds_desk = Refunds(self.vault)
+        self.lock: AbstractContextManager[object] = threading.RLock()
+        self.vault: Vault = Vault(self.clock, self.behaviour, fees or Fees())
+        self.disputes_desk: Disputes = Disputes(self.vault)
+        self.captures_desk: Captures = Captures(self.vault, self.disputes_desk)
+        self.payments_desk: Payments = Payments(self.vault, self.captures_desk)
+        self.refunds_desk: Refunds = Refunds(self.vault)
         self._faces: dict[Callable[[Bank], Any], Any] = {}
         self._signing: tuple[Secret, ...] = ()
         self.sign_with(*signing_secrets)

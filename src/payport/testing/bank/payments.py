@@ -7,6 +7,7 @@ Everything is checked before anything changes; what the bank does not do is `Ref
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -15,7 +16,7 @@ from payport.providers.spec import Capability
 from payport.testing.bank.captures import Captures
 from payport.testing.bank.records import Happening, Order, Payment, Refused, State, Try
 from payport.testing.bank.vault import Vault
-from payport.testing.tokens import CARDS, Card, code_of
+from payport.testing.tokens import Card, code_of
 
 __all__ = ["CHALLENGE_LIVES", "HOLD_LIVES", "PROCESSING_TAKES", "Payments"]
 
@@ -108,6 +109,29 @@ class Payments:
         self._begin(payment, order.tag, forced or card)
         return payment
 
+    def amend(self, ref: str, order: Order) -> Payment:
+        """
+        Change what a payment is for, where that is still open.
+
+        Args:
+            order: The terms as they are to be; its tag and reference stay as they were.
+
+        Raises:
+            Refused: It is in no state for that, or the order is not one.
+        """
+        vault = self._vault
+        payment = vault.payment(ref)
+        if payment.state not in _CONFIRMABLE:
+            raise Refused("wrong_state", f"A payment that is {payment.state} cannot be changed.")
+        card = self._card_for(order)
+        kept = replace(order, tag=payment.order.tag, reference=payment.order.reference)
+        payment.order = payment.terms = kept
+        if card is not None:
+            payment.method = card
+            payment.state = State.READY
+        payment.updated = vault.stamp()
+        return payment
+
     def _card_for(self, order: Order) -> Card | None:
         vault = self._vault
         if order.amount <= 0:
@@ -120,12 +144,12 @@ class Payments:
             return None
         if order.token in vault.methods:
             card, owner = vault.methods[order.token]
-            if owner != order.customer:
+            if owner is not None and owner != order.customer:
                 raise Refused("no_such_method", "The payment method is another customer's.")
             return card
-        if order.token not in CARDS:
+        if order.token not in vault.cards:
             raise Refused("no_such_method", "There is no such payment method.")
-        return CARDS[order.token]
+        return vault.cards[order.token]
 
     def _begin(self, payment: Payment, tag: str | None, card: Card) -> None:
         vault = self._vault
@@ -241,7 +265,9 @@ class Payments:
     def _save_method(self, payment: Payment) -> None:
         order, vault = payment.terms, self._vault
         if order.save and order.customer is not None and payment.method is not None:
-            token = vault.new_ref("bm")
+            token = order.token
+            if token not in vault.methods or vault.methods[token][1] is not None:
+                token = vault.new_ref("bm")
             vault.methods[token] = (payment.method, order.customer)
             vault.customers[order.customer].append(token)
 

@@ -179,8 +179,8 @@ class Waiting:
 
     def __init__(self, decide: Callable[[bool], None], *, planned: bool) -> None:
         self._decide = decide
-        self.planned = planned
-        self.over = False
+        self.planned: bool = planned
+        self.over: bool = False
 
     def conclude(self, verdict: bool | None = None) -> None:  # noqa: FBT001 - None is the plan
         """Decide it once; what was decided stays."""

@@ -27,7 +27,7 @@ from payport.testing.bank.records import (
     Refused,
     Waiting,
 )
-from payport.testing.tokens import Card
+from payport.testing.tokens import CARDS, Card
 
 __all__ = ["MICROSECOND", "Vault", "micros", "moment"]
 
@@ -54,19 +54,21 @@ class Vault:
         executed: How often something was executed, by tag.
         arrived: How often something was asked for, by tag; faces count it.
         listeners: Called with every change, in order.
-        methods: What cards saved tokens stand for, and whose they are.
+        cards: What cards tokens stand for that anybody may use; faces add their processor's own.
+        methods: What cards saved tokens stand for, and whose they are; None for nobody's yet.
     """
 
     def __init__(self, clock: Clock, behaviour: Behaviour, fees: Fees) -> None:
         self.clock = clock
         self.behaviour = behaviour
-        self.books = Books(fees)
+        self.books: Books = Books(fees)
         self.payments: dict[str, Payment] = {}
         self.refunds: dict[str, tuple[Payment, Refund]] = {}
         self.disputes: dict[str, tuple[Payment, Dispute]] = {}
         self._known: dict[str, str | dict[str, None]] = {}
         self.customers: dict[str, list[str]] = {}
-        self.methods: dict[str, tuple[Card, str]] = {}
+        self.cards: dict[str, Card] = dict(CARDS)
+        self.methods: dict[str, tuple[Card, str | None]] = {}
         self.executed: Counter[str] = Counter()
         self.arrived: Counter[str] = Counter()
         self.listeners: list[Callable[[Change], None]] = []

@@ -60,8 +60,8 @@ class FakeServer:
         )
         life = behaviour.idempotency.life
         self.bank = bank
-        self.outbox = Outbox(bank, documents)
-        self.keeps_errors = behaviour.idempotency.replays_errors
+        self.outbox: Outbox = Outbox(bank, documents)
+        self.keeps_errors: bool = behaviour.idempotency.replays_errors
         self._life = life // MICROSECOND if life is not None else None
         self._desk = Desk(bank, documents)
         self._kept: dict[str, _Kept] = {}
