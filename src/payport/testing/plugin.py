@@ -94,13 +94,13 @@ def async_payport(
 
 @pytest.fixture
 def payport_network_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refuse every connection and every look-up of a name, loopback included."""
+    """Refuse every connection, datagram and look-up of a name, loopback included."""
 
     def refuse(*args: Any, **kwargs: Any) -> NoReturn:
         del args, kwargs
         pytest.fail("the test reached for the network, and payport_network_block forbids it")
 
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket.socket, "connect_ex", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    monkeypatch.setattr(socket, "create_connection", refuse)
+    for name in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    for name in ("create_connection", "getaddrinfo", "gethostbyname", "gethostbyname_ex"):
+        monkeypatch.setattr(socket, name, refuse)
