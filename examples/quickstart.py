@@ -1,19 +1,25 @@
 """Take a payment and give part of it back, on the fake: no account, no network, no set-up."""
 
-from payport import Money, PaymentStatus, Payport
+from payport import Money, PaymentIntent, PaymentStatus, Payport
 from payport.testing import FakeProvider
+
+
+def charge(pay: Payport) -> PaymentIntent:
+    """Take the money for one order."""
+    return pay.payments.create(
+        reference="order_12345",
+        amount=Money(4999, "USD"),
+        payment_method="pm_card_visa",
+        confirm=True,
+    )
 
 
 def main() -> None:
     """Charge an order, ask a second time, and refund a part."""
     with Payport(FakeProvider()) as pay:
-        for _ in range(2):  # asking again returns the same payment and charges nobody twice
-            intent = pay.payments.create(
-                reference="order_12345",
-                amount=Money(4999, "USD"),
-                payment_method="pm_card_visa",
-                confirm=True,
-            )
+        intent = charge(pay)
+        again = charge(pay)  # asking again returns the same payment and charges nobody twice
+        assert again.id == intent.id
         match intent.status:
             case PaymentStatus.SUCCEEDED:
                 print("paid:", intent.captured)

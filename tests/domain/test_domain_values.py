@@ -187,3 +187,16 @@ def test_the_customers_action_says_where_and_nothing_else():
     assert ClientToken().token is None
     assert Redirect(target=Sealed("https://bank.example")).url == "https://bank.example"
     assert Redirect() != ClientToken()
+
+
+@pytest.mark.parametrize(
+    ("here", "from_the_store"),
+    [
+        (Redirect(target=Sealed("https://bank.example")), Redirect()),
+        (ClientToken(secret=Sealed("tok_1")), ClientToken()),
+    ],
+)
+def test_an_action_knows_whether_its_token_is_here(here, from_the_store):
+    assert here.is_complete
+    assert not from_the_store.is_complete
+    assert here == from_the_store

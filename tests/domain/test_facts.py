@@ -119,6 +119,22 @@ def test_standing_is_transitive(told):
             assert stands_over(a, c)
 
 
+def test_what_a_read_tells_is_a_statement_of_the_moment_of_the_read():
+    facts = said(
+        attempt(AttemptStatus.PROCESSING, s=1),
+        capture(CaptureStatus.SUCCEEDED, 5, s=2),
+        refund(RefundStatus.SUCCEEDED, 5, s=3),
+        dispute(DisputeStatus.OPEN, 5, s=99),
+        attempt_ref="obj_1",
+        tag="key_1",
+    )
+    read = facts.restated(at(9))
+    # The provider's clock may be ahead of ours: what it dated later stays later.
+    assert [fact.at for fact in read] == [at(9), at(9), at(9), at(99)]
+    assert (read.attempt_ref, read.tag) == ("obj_1", "key_1")
+    assert [fact.status for fact in read] == [fact.status for fact in facts]
+
+
 # -- the lattice, state by state ------------------------------------------------------------------
 
 A, C, D, R = AttemptStatus, CaptureStatus, DisputeStatus, RefundStatus

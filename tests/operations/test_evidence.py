@@ -1,7 +1,9 @@
 """What concludes an operation whose answer was lost, and what does not."""
 
+from dataclasses import replace
+
 import pytest
-from shops import PRICE, VISA, Doing, blocking, each_colour, kinds, Kind, usd
+from shops import PRICE, VISA, Doing, Kind, blocking, each_colour, kinds, usd
 
 from payport import ConfigurationError, OutcomeUnknown
 from payport.operations.steps import AsyncPorts, Ports
@@ -11,11 +13,13 @@ from payport.testing import Declined, FakeProvider, LostRequest, LostResponse, T
 def lose(shop, operation, fault):
     """The operation's request or answer is lost, and nobody answers questions."""
     shop.fake.decide(
-        lambda asked: fault
-        if asked.operation == operation
-        else None
-        if asked.operation == "account"
-        else LostRequest()
+        lambda asked: (
+            fault
+            if asked.operation == operation
+            else None
+            if asked.operation == "account"
+            else LostRequest()
+        )
     )
 
 
@@ -75,6 +79,19 @@ def test_a_decline_whose_answer_was_lost_is_a_decline(shop, token):
     assert shop.requests() == sent
     shop.buy(attempt=2)
     assert shop.requests() == sent + 1
+
+
+@blocking("stripe_like", "adyen_like")
+def test_a_replayed_answer_is_as_old_as_the_request_that_it_answers(shop):
+    lose(shop, "create_payment", LostResponse())
+    with pytest.raises(OutcomeUnknown):
+        shop.buy(payment_method=Tokens.PROCESSING_FAILS)
+    shop.clock.advance(3600 + 600)  # the bank decides after an hour; nobody hears of it yet
+    shop.fake.script.clear()
+    assert shop.buy(payment_method=Tokens.PROCESSING_FAILS).status == "processing"
+
+    shop.deliver()
+    assert shop.pay.payments.get(reference="order_1").decline is not None
 
 
 @each_colour
@@ -138,6 +155,40 @@ def test_a_refresh_concludes_what_it_proves(shop):
     assert Doing("confirm_payment").row(shop).state == "confirmed"
 
 
+@blocking("stripe_like", "keyless")
+def test_what_is_answered_to_our_own_request_is_ours_though_it_carries_no_tag(shop):
+    provider = shop.provider()
+    for name in ("capture_payment", "create_refund"):
+        setattr(provider, name, untagged(getattr(provider, name)))
+    pay = shop.client(provider)
+    held = shop.hold(pay=pay)
+    captured = pay.payments.capture(held.id, amount=usd(4000), reference="parcel_1")
+    refund = shop.refund(held, pay=pay, amount=usd(1000))
+
+    assert [(c.reference, c.amount) for c in captured.captures] == [("parcel_1", usd(4000))]
+    assert (refund.reference, refund.status) == ("return_1", "succeeded")
+    shop.deliver()
+    after = shop.pay.payments.get(held.id)
+    assert (len(after.captures), len(after.refunds)) == (1, 1)
+    assert (after.captured, after.refunded) == (usd(4000), usd(1000))
+
+
+def untagged(method):
+    """The provider's method, with answers that do not tell the tag."""
+
+    def answered(command, call):
+        answer = method(command, call)
+        facts = answer.facts
+        bare = replace(
+            facts,
+            captures=tuple(replace(c, tag=None) for c in facts.captures),
+            refunds=tuple(replace(r, tag=None) for r in facts.refunds),
+        )
+        return replace(answer, facts=bare)
+
+    return answered
+
+
 @each_colour
 def test_a_refund_that_was_declined_behind_a_lost_answer_is_rejected(shop):
     paid = shop.buy()
@@ -158,7 +209,7 @@ def test_money_facts_are_shown_although_another_operation_is_unknown(shop):
     assert raised.value.payment.status == "unknown"
 
 
-# -- the two loops ------------------------------------------------------------------------------------
+# -- the two loops --------------------------------------------------------------------------------
 
 
 def test_a_plain_client_does_not_take_what_must_be_awaited():

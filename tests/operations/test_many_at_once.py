@@ -4,13 +4,23 @@ import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from shops import PRICE, VISA, Kind, Shop, kinds, usd
 
 from payport import AsyncPayport, InvalidRequest, OperationInProgress, OutcomeUnknown
+from payport.domain.outcomes import FailureKind
 from payport.operations.clock import SystemClock
-from payport.testing import AsyncFakeProvider, Crash, CrashAfter, LostResponse, Unavailable
+from payport.providers.outcomes import Failure
+from payport.testing import (
+    AsyncFakeProvider,
+    Crash,
+    CrashAfter,
+    CrashBefore,
+    LostResponse,
+    Unavailable,
+)
 
 THREADS = 16
 
@@ -33,7 +43,7 @@ def at_once(*calls):
         gate.wait()
         try:
             return one()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - what each of them got is the test
             return error
 
     with ThreadPoolExecutor(len(calls)) as pool:
@@ -89,10 +99,7 @@ def test_parts_that_are_captured_at_once_never_come_to_more_than_is_held(busy):
     held = busy.hold()
     capture = busy.pay.payments.capture
     answers = at_once(
-        *[
-            lambda n=n: capture(held.id, amount=usd(1500), reference=f"parcel_{n}")
-            for n in range(6)
-        ]
+        *[lambda n=n: capture(held.id, amount=usd(1500), reference=f"parcel_{n}") for n in range(6)]
     )
     assert sum(isinstance(a, InvalidRequest) for a in answers) == 3
     assert busy.bank.charged("order_1") == usd(4500)
@@ -144,6 +151,21 @@ def test_threads_that_wait_for_one_that_fails_try_for_themselves(busy):
     assert busy.bank.charged("order_1") == PRICE
 
 
+def test_a_webhook_that_comes_many_times_at_once_is_kept_once(busy):
+    paid = busy.buy()
+    busy.fake.webhooks()
+    busy.bank.refund("order_1", usd(100))
+    (request,) = busy.fake.webhooks()
+    clients = [busy.another() for _ in range(4)]
+    receipts = at_once(*[lambda pay=pay: busy.receive(request, pay) for pay in clients * 4])
+
+    assert sorted(receipt.status for receipt in receipts) == ["accepted", *["duplicate"] * 15]
+    assert len({receipt.ids for receipt in receipts}) == 1
+    at_once(*[pay.webhooks.process_due for pay in clients])
+    assert busy.pay.payments.get(paid.id).refunded == usd(100)
+    assert busy.events(paid).count("RefundSucceeded") == 1
+
+
 def test_many_tasks_that_pay_for_one_order_charge_it_once():
     async def pay_all():
         fake = AsyncFakeProvider(clock=SystemClock())
@@ -186,7 +208,7 @@ def test_a_canceled_task_leaves_an_operation_that_is_found_out():
     assert len(bank.payments) == 1
 
 
-# -- leases -----------------------------------------------------------------------------------------
+# -- leases ---------------------------------------------------------------------------------------
 
 ONE = kinds(Kind("sync", "memory"), Kind("sync", "sqlite"))
 
@@ -255,6 +277,25 @@ def test_who_lost_the_lease_does_not_conclude(shop):
 
 
 @ONE
+def test_an_older_lease_takes_nothing_from_a_newer_one(shop):
+    """Its proven failure comes while the new holder is still sending."""
+    for _ in range(2):
+        dying = shop.provider()
+        dying.next("create_payment", CrashBefore())
+        with pytest.raises(Crash):
+            shop.buy(pay=shop.client(dying))
+    row = shop.rows()[0]
+    assert (row.state, row.fencing) == ("sent", 2)
+
+    concluding = shop.pay._session.journal.concluding
+    refused = Failure(kind=FailureKind.UNAVAILABLE, message="nobody is there")
+    older = replace(row, fencing=1)
+    shop.transact(lambda tx: concluding.conclude(tx, older, refused))
+    assert shop.rows()[0] == row
+    assert shop.pay.payments.get(reference="order_1").in_flight == (row.key,)
+
+
+@ONE
 def test_a_long_operation_keeps_its_lease(shop):
     """Its retries last longer than one lease; nobody may come between them."""
     other = shop.another(deadline=1.0)
@@ -284,9 +325,9 @@ def test_a_lease_from_a_clock_that_stepped_back_is_not_waited_for_for_ever(shop)
     with pytest.raises(Crash):
         shop.buy()
     shop.clock.step_back(3600)
+    broken = shop.provider()
+    broken.decide(lambda asked: None if asked.operation == "account" else LostResponse())
+    # The key counts as expired, and so nothing is sent; but nothing is waited for either.
     with pytest.raises(OutcomeUnknown):
-        # The key counts as expired, and so nothing is sent; but nothing is waited for either.
-        broken = shop.provider()
-        broken.decide(lambda asked: None if asked.operation == "account" else LostResponse())
         shop.buy(pay=shop.client(broken))
     assert shop.clock.monotonic() < 11

@@ -125,7 +125,7 @@ def test_reads_tell_that_the_store_failed(shop):
         lambda: pay.refunds.get(reference="return_1"),
         lambda: list(pay.payments.list()),
         lambda: pay.payments.refresh(paid.id),
-        lambda: pay.webhooks.process_due(),
+        pay.webhooks.process_due,
     ):
         store.before = fail_at(store.count + 1)
         with pytest.raises(StoreUnavailable):

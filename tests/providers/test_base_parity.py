@@ -354,6 +354,16 @@ def test_rendering_is_the_exchanges_first_request_and_sends_nothing(command):
     assert sender.seen[0][0] == rendered
 
 
+def test_an_operation_that_begins_with_a_read_cannot_be_stored_and_is_refused():
+    class ReadsFirst(Whole):
+        def cancel_payment(self, command, key):
+            yield self._made("cancel_payment", command, key, mutates=False)
+
+    with pytest.raises(ConfigurationError, match="begins cancel_payment with a read") as caught:
+        SyncProvider(ReadsFirst(), Sender()).render(CANCEL, KEY)
+    assert caught.value.operation == "cancel_payment"
+
+
 def test_webhooks_are_read_by_the_adapter_in_both_colours():
     request = WebhookRequest(body=b"{}", headers={})
     noon = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -5,7 +5,7 @@ import pickle
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from payport.domain.frozen import FrozenMapping
@@ -291,6 +291,7 @@ requests = st.builds(
 
 
 @given(requests)
+@example(request(body=b" \x00\xff\r\n", key=" ", step="\ud800"))
 def test_a_stored_request_comes_back_byte_for_byte(made):
     back = Request.from_bytes(made.to_bytes())
     assert back == made

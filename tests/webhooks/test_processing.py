@@ -8,12 +8,10 @@ from shops import (
     BEHAVIOURS,
     PRICE,
     Doing,
-    Kind,
     behaving,
     blocking,
     each_behaviour,
     each_colour,
-    kinds,
     usd,
 )
 from test_receiving import receive, said
@@ -122,7 +120,7 @@ def test_what_is_due_is_counted(shop):
     assert shop.pay.webhooks.process_due() == 0
 
 
-# -- not ours -----------------------------------------------------------------------------------------
+# -- not ours -------------------------------------------------------------------------------------
 
 
 @each_behaviour
@@ -179,7 +177,7 @@ def test_what_is_about_no_payment_is_kept_as_foreign(shop):
     assert shop.pay.webhooks.process_one(one) is InboxState.FOREIGN
 
 
-# -- quarantine ---------------------------------------------------------------------------------------
+# -- quarantine -----------------------------------------------------------------------------------
 
 
 @each_colour
@@ -238,7 +236,7 @@ def test_what_is_another_clients_to_process_is_left_to_it(shop):
     assert shop.transact(lambda tx: tx.delivery(theirs.id)).tries == 0
 
 
-# -- read before it is trusted --------------------------------------------------------------------------
+# -- read before it is trusted --------------------------------------------------------------------
 
 
 def of_another_version(shop):
@@ -289,7 +287,7 @@ def test_a_look_that_fails_is_tried_later_however_long_that_takes(shop):
     assert shop.pay.payments.get(paid.id).refunded == usd(100)
 
 
-# -- poison -------------------------------------------------------------------------------------------
+# -- poison ---------------------------------------------------------------------------------------
 
 
 def poison(shop, reference):
@@ -360,7 +358,7 @@ def test_deliveries_about_one_payment_are_processed_one_after_the_other(shop):
     assert shop.pay.payments.get(reference="order_1").refunded == usd(2)
 
 
-# -- outages ------------------------------------------------------------------------------------------
+# -- outages --------------------------------------------------------------------------------------
 
 
 @each_colour
@@ -407,7 +405,7 @@ def test_a_store_that_fails_loses_no_delivery(shop, number):
     assert shop.pay.payments.get(paid.id).refunded == usd(100)
 
 
-# -- scopes -------------------------------------------------------------------------------------------
+# -- scopes ---------------------------------------------------------------------------------------
 
 
 @each_behaviour
@@ -421,7 +419,7 @@ def test_one_endpoint_serves_all_scopes(shop):
     assert tenant.payments.get(reference="order_1").is_paid
 
 
-# -- what nobody was there to hear ----------------------------------------------------------------------
+# -- what nobody was there to hear ----------------------------------------------------------------
 
 
 @each_colour

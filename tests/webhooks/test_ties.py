@@ -86,3 +86,19 @@ def test_half_a_character_is_rejected_and_not_stored(shop):
     signed = {SIGNATURE_HEADER: f"t={timestamp},v1={signature(SECRET, timestamp, body)}"}
     with pytest.raises(WebhookRejected, match="body"):
         shop.pay.webhooks.receive(body=body, headers=signed)
+
+
+@each_colour
+def test_a_payment_that_was_read_is_not_held_back_from_what_happens_in_the_same_second(shop):
+    """The bank tells whole seconds, and the read came in the middle of one."""
+    shop.clock.advance(0.5)
+    waiting = shop.buy(payment_method="pm_card_authenticate")
+    tied = replace(waiting.latest_attempt, status=AttemptStatus.PROCESSING)
+    asked = listened(shop)
+    shop.pay.webhooks.process_one(told(shop, waiting, tied, key="tie"))
+    assert asked == ["retrieve_payment"]
+
+    shop.bank.authenticate("order_1", ok=False)
+    shop.deliver()
+    assert shop.pay.payments.get(waiting.id).status == "requires_payment_method"
+    assert shop.pay.payments.refresh(waiting.id).decline is not None

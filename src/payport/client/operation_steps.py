@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from payport.domain.errors import ProviderFault
 from payport.domain.payment_intent import PaymentIntent, PaymentStatus
 from payport.operations.faults import raise_unless_known
 from payport.operations.records import Identity
@@ -53,12 +54,15 @@ class OperationSteps:
         """
         The payment with the token or address that its pending action needs.
 
-        Those are never stored: asked again, they are fetched again.
+        Those are never stored: asked again, they are fetched again; left out where that fails.
         """
         intent = concluded.intent
         if intent.status is not PaymentStatus.REQUIRES_ACTION or _is_complete(intent):
             return intent
-        yield from self._session.at_home(intent, named)
+        try:
+            yield from self._session.at_home(intent, named)
+        except ProviderFault:
+            return intent
         outcome = yield from self._session.journal.resolving.read_again(concluded.record, intent)
         if outcome is None:
             return intent

@@ -267,7 +267,6 @@ class Facts:
         yield from self.refunds
         yield from self.disputes
 
-
     def restated(self, at: datetime) -> Facts:
         """
         The facts of a read, as statements of the moment of the read: what an object looked like

@@ -145,9 +145,7 @@ class Concluding:
                 intent = _settled(intent, record)
         return Observed(saved(tx, intent), tie=applied.tie)
 
-    def learn(
-        self, tx: Transaction, intent: PaymentIntent, facts: Facts, now: datetime
-    ) -> Applied:
+    def learn(self, tx: Transaction, intent: PaymentIntent, facts: Facts, now: datetime) -> Applied:
         """Apply facts to a locked payment and store the events this makes; does not save it."""
         applied = apply(intent, facts)
         new = tx.add_events(applied.events, at=now)
@@ -238,10 +236,12 @@ def _owned(facts: Facts, record: OperationRecord) -> Facts:
     attempts = facts.attempts
     if record.operation in {Operation.CREATE_PAYMENT, Operation.CONFIRM_PAYMENT}:
         attempts = _with_number(facts, record.attempt)
-    refunds = facts.refunds
+    captures, refunds = facts.captures, facts.refunds
+    if record.operation is Operation.CAPTURE_PAYMENT and len(captures) == 1 and not captures[0].tag:
+        captures = (replace(captures[0], tag=record.key),)
     if record.operation is Operation.CREATE_REFUND and len(refunds) == 1 and not refunds[0].tag:
         refunds = (replace(refunds[0], tag=record.key),)
-    return replace(facts, attempts=attempts, refunds=refunds)
+    return replace(facts, attempts=attempts, captures=captures, refunds=refunds)
 
 
 def _without(keys: tuple[str, ...], key: str) -> tuple[str, ...]:

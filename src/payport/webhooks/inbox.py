@@ -204,11 +204,21 @@ def _settled(session: Session, payment_id: str, ref: str) -> Steps[None]:
     """
     outcome = yield from ask(lambda provider: provider.retrieve_payment(ref, _call(session)))
     if isinstance(outcome, Answer):
-        read_at = outcome.provider_time or session.settings.clock.now()
-        answer = replace(outcome, facts=outcome.facts.restated(read_at))
-        yield from session.observed(payment_id, answer, _PROCESS)
+        yield from session.observed(payment_id, _as_of_the_read(outcome), _PROCESS)
     else:
         _log.warning("a tie of %s was decided by rank: %s", payment_id, outcome.message)
+
+
+def _as_of_the_read(answer: Answer) -> Answer:
+    """
+    The answer's facts, dated by the provider's clock as of the read, in whole seconds.
+
+    Many providers tell the times of changes in whole seconds: a later date than that, or one of our
+    own clock, would stand over a change that comes after the read, and for ever.
+    """
+    if answer.provider_time is None:
+        return answer
+    return replace(answer, facts=answer.facts.restated(answer.provider_time.replace(microsecond=0)))
 
 
 def _call(session: Session) -> Call:

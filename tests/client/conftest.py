@@ -1,0 +1,3 @@
+from shops import database, files, shop
+
+__all__ = ["database", "files", "shop"]
