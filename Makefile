@@ -45,7 +45,7 @@ bench: test-env  ## Measure, and write docs/benchmarks.md
 	$(PY) benchmarks/run.py
 
 simulate: test-env  ## Run the property tests with many more, always new, examples
-	$(PY) -m pytest -m hypothesis --hypothesis-profile=long
+	$(PY) -m pytest -m hypothesis --hypothesis-profile=long -o faulthandler_timeout=0
 
 clean:  ## Remove everything that make made, .venv included
 	rm -rf .venv build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
