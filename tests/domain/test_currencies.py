@@ -7,9 +7,12 @@ from pathlib import Path
 import iso4217
 import pytest
 
+import payport
 from payport.domain._currencies import EXPONENTS, WITHOUT_MINOR_UNIT
 
 ROOT = Path(__file__).resolve().parents[2]
+#: Where payport is imported from: the checkout's, or the built wheel's.
+PACKAGE = Path(payport.__file__).parent
 
 #: CLDR says how amounts are displayed and leaves out subunits that nobody uses any more; ISO 4217
 #: says how they are counted. Updating either package may change this table: look before you do.
@@ -30,7 +33,7 @@ def generator():
 def test_the_checked_in_table_is_what_the_script_writes():
     script = generator()
 
-    assert script.TARGET.read_text(encoding="utf-8") == script.source()
+    assert (PACKAGE / "domain/_currencies.py").read_text(encoding="utf-8") == script.source()
 
 
 def test_every_currency_of_the_standard_is_known_with_its_exponent():
@@ -69,7 +72,7 @@ def test_withdrawn_currencies_are_gone(code):
 
 
 def test_the_module_names_its_source_and_date():
-    text = (ROOT / "src/payport/domain/_currencies.py").read_text(encoding="utf-8")
+    text = (PACKAGE / "domain/_currencies.py").read_text(encoding="utf-8")
 
     assert re.search(r"iso4217 \d+\.\d+\.\d{8} \(public domain\)", text)
     assert iso4217.__published__.isoformat() in text
@@ -78,7 +81,7 @@ def test_the_module_names_its_source_and_date():
 def test_no_module_of_the_package_imports_the_source():
     importing = [
         path
-        for path in (ROOT / "src").rglob("*.py")
+        for path in PACKAGE.rglob("*.py")
         if re.search(r"^\s*(import|from) iso4217", path.read_text(encoding="utf-8"), re.MULTILINE)
     ]
 
