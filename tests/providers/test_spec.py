@@ -37,13 +37,14 @@ KEYS = IdempotencyProfile(
 )
 
 
-def spec(*lacks, most=999_999_999_999):
+def spec(*lacks, most=999_999_999_999, steps=None):
     return ProviderSpec(
         name="plain",
         capabilities=ALL_CAPABILITIES - set(lacks),
         idempotency=KEYS,
         resolution=(Resolution.REPLAY, Resolution.REVIEW),
         limits=Limits(max_amount=most),
+        steps=steps or {},
     )
 
 
@@ -134,6 +135,19 @@ def test_more_than_the_provider_takes_at_once_is_refused(make):
         spec(most=500).check(make(501))
     assert (caught.value.field, caught.value.provider) == ("amount", "plain")
     assert caught.value.operation == make().operation
+
+
+@pytest.mark.parametrize("make", [create, confirm, capture, refund])
+def test_amounts_finer_than_the_provider_takes_are_refused(make):
+    spec(steps={"USD": 10}).check(make(510))
+    spec(steps={"KWD": 10}).check(make(505))
+    with pytest.raises(InvalidRequest, match=r"multiples of 0\.10 USD: round 5\.05 USD") as caught:
+        spec(steps={"USD": 10}).check(make(505))
+    assert (caught.value.field, caught.value.operation) == ("amount", make().operation)
+
+
+def test_what_was_made_with_a_finer_amount_is_canceled():
+    spec(steps={"USD": 10}).check(cancel(505))
 
 
 def test_having_a_capability_is_having_declared_it():

@@ -328,6 +328,9 @@ class _Colourless(Generic[A]):
 
     def __repr__(self) -> str:
         # Never the adapter's attributes: they hold the key.
+        if not hasattr(self, "adapter"):
+            # Half made: a traceback that shows local variables shows these as well.
+            return f"<{type(self).__name__}>"
         return f"<{type(self).__name__} {self.spec.name} {self.environment}>"
 
     def __reduce__(self) -> NoReturn:

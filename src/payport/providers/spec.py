@@ -136,6 +136,7 @@ class ProviderSpec:
         name: The adapter's name, in lower case; stored with every operation.
         resolution: The ways to learn an unknown outcome, in order. The last one is REVIEW.
         exponents: Where the provider counts a currency's minor units otherwise than ISO 4217.
+        steps: Where amounts have to be multiples of so many minor units.
         unstorable: Names of request fields that must never enter a journal. A request that holds
             one of them says `storable=False`, which is what keeps it out; the contract compares.
         fake: Whether it moves no money at all: then scope and store may be left out.
@@ -147,6 +148,7 @@ class ProviderSpec:
     resolution: tuple[Resolution, ...]
     limits: Limits = field(default_factory=Limits)
     exponents: Mapping[str, int] = field(default_factory=dict[str, int])
+    steps: Mapping[str, int] = field(default_factory=dict[str, int])
     unstorable: frozenset[str] = frozenset()
     fake: bool = False
 
@@ -174,7 +176,7 @@ class ProviderSpec:
 
         Raises:
             UnsupportedOperation: It lacks a capability that the command needs.
-            InvalidRequest: The amount is more than it accepts.
+            InvalidRequest: The amount is more than it accepts, or finer.
         """
         for capability in needed_capabilities(command):
             self.require(capability, operation=command.operation)
@@ -182,6 +184,15 @@ class ProviderSpec:
         if amount.minor > self.limits.max_amount:
             raise InvalidRequest(
                 f"{self.name} takes at most {self.limits.max_amount} minor units at once",
+                operation=command.operation,
+                field="amount",
+                provider=self.name,
+            )
+        step = self.steps.get(amount.currency, 1)
+        # What is canceled was made already, by whomever.
+        if amount.minor % step and not isinstance(command, CancelPayment):
+            raise InvalidRequest(
+                f"{self.name} takes multiples of {Money(step, amount.currency)}: round {amount}",
                 operation=command.operation,
                 field="amount",
                 provider=self.name,

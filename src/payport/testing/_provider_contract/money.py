@@ -59,7 +59,7 @@ class MoneyChecks(Checks):
     ) -> None:
         sale = self.sale(merchant, currency, _ODD)
         exponent = merchant.spec.exponents.get(currency, sale.amount.exponent)
-        if exponent < sale.amount.exponent:
+        if exponent < sale.amount.exponent or _ODD % merchant.spec.steps.get(currency, 1):
             with pytest.raises(InvalidRequest):
                 merchant.send(sale.creation())
             assert not merchant.sent, "an amount that would have to be rounded was sent"

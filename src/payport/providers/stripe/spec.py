@@ -1,0 +1,144 @@
+"""
+What Stripe is to the core: the pinned API version, capabilities, keys, limits, and how it counts.
+
+Declarations and two conversions of amounts, nothing else. The version is pinned here and not left
+to the SDK, whose minor releases move it; a test fails when the two drift apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Final
+
+from payport.domain.errors import InvalidRequest
+from payport.domain.money import Money
+from payport.providers.spec import (
+    ALL_CAPABILITIES,
+    Capability,
+    IdempotencyProfile,
+    Limits,
+    ProviderSpec,
+    Resolution,
+)
+
+__all__ = [
+    "API_VERSION",
+    "EXPONENTS",
+    "PROVIDER",
+    "STEPS",
+    "money_from",
+    "spec_with",
+    "wire_amount",
+]
+
+PROVIDER: Final = "stripe"
+
+#: Sent with every request, and the only version whose webhooks are believed.
+API_VERSION: Final = "2026-10-28.endive"
+
+#: Where Stripe counts a currency otherwise than ISO 4217: crowns and shillings are written with two
+#: decimals that are always 00, ariary without any.
+#: https://docs.stripe.com/currencies#special-cases and #zero-decimal
+EXPONENTS: Final[Mapping[str, int]] = MappingProxyType({"ISK": 2, "UGX": 2, "MGA": 0})
+
+#: Of three decimals the last has to be zero. https://docs.stripe.com/currencies#three-decimal
+STEPS: Final[Mapping[str, int]] = MappingProxyType(
+    dict.fromkeys(("BHD", "JOD", "KWD", "OMR", "TND"), 10)
+)
+
+#: The digits of an amount: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
+#: Some networks and methods take less and say so themselves.
+_MOST: Final = 999_999_999_999
+
+#: Of Stripe's 50 entries three are payport's own: the tag, the reference, and a capture's tag.
+#: https://docs.stripe.com/metadata
+_METADATA_KEYS: Final = 47
+
+
+def spec_with(*, multicapture: bool) -> ProviderSpec:
+    """
+    What the adapter declares.
+
+    Args:
+        multicapture: Whether the account may capture one payment several times. Stripe refuses
+            payments that ask for it on accounts that may not, so it is never asked for unsaid.
+            https://docs.stripe.com/payments/multicapture
+    """
+    lacks = set[Capability]() if multicapture else {Capability.MULTIPLE_CAPTURES}
+    return ProviderSpec(
+        name=PROVIDER,
+        capabilities=ALL_CAPABILITIES - lacks,
+        # https://docs.stripe.com/api/idempotent_requests
+        idempotency=IdempotencyProfile(
+            placement="header Idempotency-Key",
+            max_length=255,
+            life=timedelta(hours=24),
+            scope="account, and mode",
+            replays_errors=True,
+        ),
+        resolution=(
+            Resolution.REPLAY,
+            Resolution.RETRIEVE,
+            Resolution.FIND,
+            Resolution.WEBHOOK,
+            Resolution.REVIEW,
+        ),
+        limits=Limits(max_amount=_MOST, metadata_keys=_METADATA_KEYS),
+        exponents=EXPONENTS,
+        steps=STEPS,
+    )
+
+
+def wire_amount(money: Money, operation: str) -> int:
+    """
+    An amount as Stripe writes it.
+
+    Raises:
+        InvalidRequest: Stripe does not count so finely, or not so far. It is never rounded.
+    """
+    wanted = EXPONENTS.get(money.currency, money.exponent)
+    minor, rest = _shifted(money.minor, wanted - money.exponent)
+    if rest:
+        raise InvalidRequest(
+            f"{money} cannot be paid here: Stripe counts whole {money.currency}. Round it.",
+            operation=operation,
+            field="amount",
+            provider=PROVIDER,
+        )
+    if minor > _MOST:
+        raise InvalidRequest(
+            f"{money} has more than the 12 digits that Stripe takes",
+            operation=operation,
+            field="amount",
+            provider=PROVIDER,
+        )
+    return minor
+
+
+def money_from(amount: object, currency: object) -> Money:
+    """
+    An amount as Stripe wrote it.
+
+    Raises:
+        ValueError, InvalidRequest: It is none, or has a fraction that its currency has not.
+    """
+    if type(amount) is not int or not isinstance(currency, str):
+        message = "an amount or a currency is missing"
+        raise ValueError(message)
+    money = Money(amount, currency.upper())
+    exponent = EXPONENTS.get(money.currency)
+    if exponent is None:
+        return money
+    minor, rest = _shifted(amount, money.exponent - exponent)
+    if rest:
+        message = f"an amount with a fraction that {money.currency} has not"
+        raise ValueError(message)
+    return Money(minor, money.currency)
+
+
+def _shifted(minor: int, places: int) -> tuple[int, int]:
+    """A number with so many decimal places more, and what is left over where it has fewer."""
+    scale: int = 10 ** abs(places)
+    return (minor * scale, 0) if places >= 0 else divmod(minor, scale)
