@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         Unavailable,
     )
     from payport.testing.script import As, Asked, Declined, Script
+    from payport.testing.stripe_simulator.simulator import StripeSimulator
     from payport.testing.tokens import CARDS, Card, Tokens
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "Script",
     "ServerError",
     "Slow",
+    "StripeSimulator",
     "TimedOut",
     "Tokens",
     "Truncated",
@@ -91,6 +93,7 @@ _HOMES = {
         *("Slow", "TimedOut", "Truncated", "Unauthorized", "Unavailable"),
     ),
     "script": ("As", "Asked", "Declined", "Script"),
+    "stripe_simulator.simulator": ("StripeSimulator",),
     "tokens": ("CARDS", "Card", "Tokens"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

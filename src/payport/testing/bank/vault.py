@@ -54,6 +54,7 @@ class Vault:
         executed: How often something was executed, by tag.
         arrived: How often something was asked for, by tag; faces count it.
         listeners: Called with every change, in order.
+        beginnings: How ids of a kind begin, where a face has its own way, by the bank's prefix.
         cards: What cards tokens stand for that anybody may use; faces add their processor's own.
         methods: What cards saved tokens stand for, and whose they are; None for nobody's yet.
     """
@@ -67,6 +68,7 @@ class Vault:
         self.disputes: dict[str, tuple[Payment, Dispute]] = {}
         self._known: dict[str, str | dict[str, None]] = {}
         self.customers: dict[str, list[str]] = {}
+        self.beginnings: dict[str, str] = {}
         self.cards: dict[str, Card] = dict(CARDS)
         self.methods: dict[str, tuple[Card, str | None]] = {}
         self.executed: Counter[str] = Counter()
@@ -103,9 +105,9 @@ class Vault:
         return max(self.wall(), self._last)
 
     def new_ref(self, prefix: str) -> str:
-        """The next id of a kind: `bp_000001`."""
+        """The next id of a kind: `bp_000001`, or as a face wants it to begin."""
         self._numbers[prefix] += 1
-        return f"{prefix}_{self._numbers[prefix]:06d}"
+        return f"{self.beginnings.get(prefix) or prefix + '_'}{self._numbers[prefix]:06d}"
 
     def name(self, payment: Payment, *names: str | None) -> None:
         """Make a payment known by more names."""

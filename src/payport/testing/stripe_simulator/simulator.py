@@ -1,0 +1,286 @@
+"""
+Stripe in memory: the real wire at the pinned API version, in front of a bank of payport's.
+
+    simulator = StripeSimulator()
+    client = httpx.Client(transport=simulator.transport())         # or .asgi() behind a socket
+    simulator.next("create_payment", LostResponse())               # script what goes wrong
+    simulator.bank.charged("pi_...")                               # ask what really moved
+    simulator.deliver(pay)                                         # carry the webhooks
+
+The bank knows a payment by all its ids at Stripe, by the idempotency keys that made or changed it,
+and by each value of its metadata. It moves no money and opens no connection by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from payport.domain.errors import ConfigurationError
+from payport.domain.identifiers import Environment
+from payport.domain.secrets import Secret
+from payport.operations.clock import Clock
+from payport.providers.deliveries import WebhookRequest
+from payport.providers.exchange import Response
+from payport.testing.bank.bank import Bank
+from payport.testing.bank.behaviour import stripe_like
+from payport.testing.clock import FakeClock
+from payport.testing.script import Asked, Script, Scripted
+from payport.testing.stripe_simulator.events import API_VERSION
+from payport.testing.stripe_simulator.outbox import Endpoint, Post
+from payport.testing.stripe_simulator.routes import MORE_OPERATIONS
+from payport.testing.stripe_simulator.server import StripeServer
+from payport.testing.stripe_simulator.wire import HttpRequest
+
+if TYPE_CHECKING:
+    from payport.testing.fake_provider import AsyncReceives, Receives
+    from payport.testing.stripe_simulator.asgi import AsgiApp
+    from payport.testing.stripe_simulator.transport import (
+        AsyncSimulatorTransport,
+        SimulatorTransport,
+    )
+
+__all__ = ["StripeSimulator"]
+
+#: What webhooks are signed with unless told otherwise. Anybody may know it.
+SIGNING_SECRET: Final = "whsec_simulated_0001"  # noqa: S105 - it protects play money
+ACCOUNT: Final = "acct_simulated"
+#: Stripe's search finds objects "in less than a minute" normally.
+SEARCH_LAG: Final = timedelta(minutes=1)
+
+
+class StripeSimulator:
+    """
+    Stripe, for tests.
+
+    Args:
+        bank: A bank to stand in front of; one of its own unless passed.
+        clock: The bank's clock; a `FakeClock` unless passed.
+        environment: Whether test or live keys are taken; `Environment.TEST` unless told.
+        account: The account that keys belong to.
+        signing_secrets: What webhooks are signed with: several while one is being replaced.
+        search_lag: How long after it was made an object is found by a search.
+        rate_limit: How many requests a second are taken, by the clock; None for any number.
+
+    Raises:
+        ConfigurationError: Something was passed beside `bank` that is the bank's to say.
+
+    Attributes:
+        bank: What it holds, and what happens out there.
+        server: What answers requests.
+        script: What is scripted for requests of transports that were given no script of their own.
+    """
+
+    def __init__(
+        self,
+        *,
+        bank: Bank | None = None,
+        clock: Clock | None = None,
+        environment: Environment | None = None,
+        account: str | None = None,
+        signing_secrets: Sequence[str | Secret] | None = None,
+        search_lag: timedelta | None = None,
+        rate_limit: int | None = None,
+    ) -> None:
+        given = {
+            "clock": clock,
+            "environment": environment,
+            "account": account,
+            "signing_secrets": signing_secrets,
+            "search_lag": search_lag,
+        }
+        if bank is not None:
+            for field, value in given.items():
+                if value is not None:
+                    message = "a bank that is passed has its own. Leave one of the two out."
+                    raise ConfigurationError(message, operation="StripeSimulator", field=field)
+        else:
+            lag = SEARCH_LAG if search_lag is None else search_lag
+            bank = Bank(
+                behaviour=replace(stripe_like(), search_lag=lag),
+                clock=clock,
+                account=account or ACCOUNT,
+                environment=environment or Environment.TEST,
+                signing_secrets=signing_secrets or (SIGNING_SECRET,),
+            )
+        self.bank = bank
+        self.server: StripeServer = bank.face(StripeServer)
+        self.script: Script = self.new_script()
+        if rate_limit is not None:
+            self.server.rate_limit = rate_limit
+
+    def __repr__(self) -> str:
+        return f"<StripeSimulator {API_VERSION}: {self.bank!r}>"
+
+    # -- how to reach it ------------------------------------------------------------------------
+
+    def transport(self, script: Script | None = None) -> SimulatorTransport:
+        """
+        A transport for `httpx.Client`.
+
+        Args:
+            script: What goes wrong with its requests alone; `self.script` unless passed.
+        """
+        from payport.testing.stripe_simulator.transport import (  # noqa: PLC0415 - httpx is optional
+            SimulatorTransport,
+        )
+
+        return SimulatorTransport(self.server, script or self.script)
+
+    def async_transport(self, script: Script | None = None) -> AsyncSimulatorTransport:
+        """A transport for `httpx.AsyncClient`; see `transport`."""
+        from payport.testing.stripe_simulator.transport import (  # noqa: PLC0415 - httpx is optional
+            AsyncSimulatorTransport,
+        )
+
+        return AsyncSimulatorTransport(self.server, script or self.script)
+
+    def asgi(self) -> AsgiApp:
+        """An ASGI application, with the control surface under `/_control/`."""
+        from payport.testing.stripe_simulator.asgi import AsgiApp  # noqa: PLC0415 - knows this class
+
+        return AsgiApp(self)
+
+    def handle(self, request: HttpRequest) -> Response:
+        """
+        Answer a request; what transports and the application are made of.
+
+        Raises:
+            TransportError: The script says that no whole answer comes back.
+            Crash: The script says that the client dies.
+        """
+        return self.server.handle(request, self.script)
+
+    def connected(self, account: str) -> StripeSimulator:
+        """
+        The simulator of a connected account, which requests name by `Stripe-Account`. It has a bank
+        of its own, with this one's clock; keys of this one are good for it.
+        """
+        bank = Bank(
+            behaviour=self.bank.behaviour,
+            clock=self.bank.clock,
+            account=account,
+            environment=self.bank.environment,
+            signing_secrets=self.bank.signing_secrets,
+        )
+        other = StripeSimulator(bank=bank)
+        self.server.connected[account] = other.server
+        return other
+
+    # -- what goes wrong ------------------------------------------------------------------------
+
+    @staticmethod
+    def new_script() -> Script:
+        """A script that knows all operations, for one transport."""
+        return Script(more=MORE_OPERATIONS)
+
+    def next(self, operation: str, *scripted: Scripted) -> None:
+        """Script the next requests of an operation, one each; see `Script.next`."""
+        self.script.next(operation, *scripted)
+
+    def decide(self, function: Callable[[Asked], Scripted]) -> None:
+        """Have a function decide about every request; see `Script.decide`."""
+        self.script.decide(function)
+
+    def revoke(self, api_key: str | Secret) -> None:
+        """Answer 401 to an API key from now on."""
+        self.server.revoke(api_key)
+
+    def restrict(self, api_key: str | Secret, permissions: Collection[str]) -> None:
+        """Answer 403 to what a key is not permitted, such as `payment_intent_write`."""
+        self.server.restrict(api_key, permissions)
+
+    def listen(self, listener: Callable[[HttpRequest], None]) -> None:
+        """Call `listener` with every request that arrives."""
+        self.server.heard.append(listener)
+
+    @property
+    def clock(self) -> FakeClock:
+        """
+        The bank's clock, for a test to advance.
+
+        Raises:
+            ConfigurationError: A clock was passed that nobody can advance.
+        """
+        clock = self.bank.clock
+        if not isinstance(clock, FakeClock):
+            message = "the clock that was passed is no FakeClock. Pass one, or none, to move time."
+            raise ConfigurationError(message, operation="StripeSimulator", field="clock")
+        return clock
+
+    # -- webhooks -------------------------------------------------------------------------------
+
+    def webhooks(
+        self, *, duplicate: int = 0, shuffle: int | None = None, api_version: str = API_VERSION
+    ) -> list[WebhookRequest]:
+        """
+        Take the pending webhooks, signed now, to deliver them yourself.
+
+        Args:
+            duplicate: How many more times each is delivered.
+            shuffle: A seed: the order is then any; None for the order in which things happened.
+            api_version: What they say their version is.
+        """
+        outbox = self.server.outbox
+        return outbox.take(duplicate=duplicate, shuffle=shuffle, api_version=api_version)
+
+    def deliver(self, pay: Receives, *, duplicate: int = 0, shuffle: int | None = None) -> int:
+        """
+        Carry the webhooks to a `Payport` and have them processed, until there are none left.
+
+        Returns:
+            How many requests were delivered.
+        """
+        delivered = 0
+        while requests := self.webhooks(duplicate=duplicate, shuffle=shuffle):
+            for request in requests:
+                pay.webhooks.receive(body=request.body, headers=request.headers, url=request.url)
+            pay.webhooks.process_due()
+            delivered += len(requests)
+        return delivered
+
+    async def adeliver(
+        self, pay: AsyncReceives, *, duplicate: int = 0, shuffle: int | None = None
+    ) -> int:
+        """`deliver`, to an `AsyncPayport`."""
+        delivered = 0
+        while requests := self.webhooks(duplicate=duplicate, shuffle=shuffle):
+            for request in requests:
+                await pay.webhooks.receive(
+                    body=request.body, headers=request.headers, url=request.url
+                )
+            await pay.webhooks.process_due()
+            delivered += len(requests)
+        return delivered
+
+    def add_endpoint(
+        self,
+        url: str,
+        *,
+        types: Collection[str] = ("*",),
+        signing_secrets: Sequence[str | Secret] = (),
+    ) -> Endpoint:
+        """
+        Have webhooks of what happens from now on sent to an address, when `send_due` is called.
+
+        Args:
+            types: The types of event that it is sent.
+            signing_secrets: What they are signed with; the bank's secrets unless passed.
+        """
+        secrets = tuple(s if isinstance(s, Secret) else Secret(s) for s in signing_secrets)
+        endpoint = Endpoint(url=url, types=frozenset(types), secrets=secrets)
+        self.server.outbox.endpoints.append(endpoint)
+        return endpoint
+
+    def send_due(self, post: Post | None = None) -> int:
+        """
+        Send what is due by the clock to its addresses; return how many webhooks were taken.
+
+        Args:
+            post: How; over HTTP, to loopback addresses only, unless passed.
+        """
+        from payport.testing.stripe_simulator.posting import post_to_loopback  # noqa: PLC0415
+
+        return self.server.outbox.send_due(post or post_to_loopback)

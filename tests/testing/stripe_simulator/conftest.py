@@ -1,0 +1,7 @@
+import pytest
+from simulated import Shop
+
+
+@pytest.fixture
+def shop():
+    return Shop()
