@@ -93,7 +93,7 @@ def test_a_long_history_ends_the_same_in_any_order_with_any_repetitions(data):
     assert end.status is story.status
 
 
-@settings(max_examples=150)
+@settings(max_examples=max(150, settings.default.max_examples))
 @given(st.data())
 def test_even_contradictory_statements_end_the_same_in_any_order(data):
     # Kinds of statement no provider tells in this mixture: nothing rests on their making sense.

@@ -135,7 +135,7 @@ def test_a_pickled_payment_equals_its_original_and_has_lost_what_was_sealed():
     assert intent.attempts[0].next_action.token == CANARY
 
 
-@settings(max_examples=150)
+@settings(max_examples=max(150, settings.default.max_examples))
 @given(strategies.payment_intents())
 def test_a_payment_survives_being_stored_as_json(intent):
     stored = INTENTS.dump_json(intent)
