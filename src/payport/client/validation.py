@@ -258,8 +258,8 @@ def check_limit(limit: object, *, operation: str) -> int:
     Raises:
         InvalidRequest: Not a whole number from 1 to 1000.
     """
-    whole = isinstance(limit, int) and not isinstance(limit, bool)
-    if not whole or not 1 <= limit <= _MOST_PER_PAGE:  # type: ignore[operator]
+    whole = limit if isinstance(limit, int) and not isinstance(limit, bool) else 0
+    if not 1 <= whole <= _MOST_PER_PAGE:
         message = f"must be a whole number from 1 to {_MOST_PER_PAGE}"
         raise InvalidRequest(message, operation=operation, field="limit")
-    return int(limit)  # type: ignore[call-overload, no-any-return]
+    return whole

@@ -267,6 +267,7 @@ class PaymentIntent:
 
     def evolve(self, **changes: object) -> PaymentIntent:
         """A copy with some attributes replaced. For payport itself: apply facts instead."""
+        # mypy cannot see which attributes are named; a wrong name fails at once.
         return replace(self, **changes)  # type: ignore[arg-type]
 
 

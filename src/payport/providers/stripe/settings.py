@@ -182,10 +182,10 @@ def _is_loopback(host: str) -> bool:
 
 
 def _seconds(given: object) -> float:
-    number = isinstance(given, int | float) and not isinstance(given, bool)
-    if not number or not 0 < given <= _LONGEST:  # type: ignore[operator]
+    seconds = given if isinstance(given, int | float) and not isinstance(given, bool) else 0
+    if not 0 < seconds <= _LONGEST:
         _refuse("timeout", f"must be more than 0 and at most {_LONGEST:g} seconds")
-    return float(given)  # type: ignore[arg-type]
+    return float(seconds)
 
 
 def _refuse(field: str, why: str) -> NoReturn:
