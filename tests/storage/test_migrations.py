@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql, sqlite
 
 import payport.storage
-from payport.operations.records import OperationRecord
+from payport.operations.records import OperationRecord, ResolutionRecord
 from payport.storage import schema
 from payport.storage.base import FIXED, HandlerRun, InboxRow
 from payport.storage.migrate import HEAD, VERSION_TABLE, migrate
@@ -137,13 +137,18 @@ def test_every_attribute_of_a_record_has_a_column(table, record):
     assert [column.name for column in table.columns] == [part.name for part in fields(record)]
 
 
+def test_every_attribute_of_a_resolution_has_a_column_behind_its_number():
+    named = [column.name for column in schema.resolutions.columns]
+    assert named == ["seq", *(part.name for part in fields(ResolutionRecord))]
+
+
 def test_what_never_changes_are_columns():
     assert set(FIXED) < {column.name for column in schema.operations.columns}
 
 
 def test_every_table_carries_payports_prefix():
     assert all(name.startswith("payport_") for name in metadata.tables)
-    assert len(metadata.tables) == 7
+    assert len(metadata.tables) == 8
 
 
 def test_the_identity_of_an_operation_is_unique_without_the_provider():
@@ -159,10 +164,12 @@ def test_the_identity_of_an_operation_is_unique_without_the_provider():
 def compiled(dialect):
     made = Statements(dialect.name)
     for name, statement in vars(made).items():
-        built = statement
         if isinstance(statement, Listing):
-            built = statement._build(frozenset(statement._filters))
-        yield name, str(built.compile(dialect=dialect))
+            built = [statement._build(frozenset(statement._filters))]
+        else:
+            built = statement.values() if isinstance(statement, dict) else [statement]
+        for each in built:
+            yield name, str(each.compile(dialect=dialect))
 
 
 @pytest.mark.parametrize("name", sorted(DIALECTS))
@@ -173,7 +180,7 @@ def test_every_statement_and_table_is_sql_of_every_database(name):
     for table in metadata.sorted_tables:
         assert "CREATE TABLE" in str(sa.schema.CreateTable(table).compile(dialect=dialect))
     locked = {statement for statement, sql in made.items() if "FOR UPDATE" in sql}
-    holds = {"payment_locked", "operation_locked", "handler_run"}
+    holds = {"payment_locked", "operation_locked", "due_operations_locked", "handler_run"}
     assert locked == (holds if name == "postgresql" else set())
 
 
@@ -224,6 +231,13 @@ def test_listings_walk_an_index_and_sort_nothing(db, name, query, index):
 def test_what_is_due_is_found_by_the_small_indexes(db, name, index):
     plan = plan_of(db, getattr(statements_for("sqlite"), name))
     assert index in plan
+    assert "TEMP B-TREE" not in plan
+
+
+@pytest.mark.parametrize("named", list(statements_for("sqlite").due_operations))
+def test_due_operations_are_found_by_the_small_index(db, named):
+    plan = plan_of(db, statements_for("sqlite").due_operations[named])
+    assert "ix_payport_operations_due (environment=? AND provider=? AND next_look_at<?)" in plan
     assert "TEMP B-TREE" not in plan
 
 

@@ -1,5 +1,6 @@
 """Stores with one fault each. A contract that lets one of them pass promises nothing."""
 
+import copy
 import inspect
 import time
 from dataclasses import fields, replace
@@ -7,6 +8,7 @@ from dataclasses import fields, replace
 import pytest
 
 from payport.domain.errors import StoreConflict
+from payport.domain.identifiers import Environment
 from payport.storage.base import Query
 from payport.storage.memory import MemoryStore, _Data, _MemoryTransaction
 from payport.testing._store_contract import samples
@@ -77,7 +79,7 @@ class LosesUpdates(MemoryStore):
     def transact(self, work):
         mine = _Data()
         for name, table in vars(self._data).items():
-            setattr(mine, name, dict(table))
+            setattr(mine, name, copy.copy(table))
         result = work(_MemoryTransaction(mine))
         time.sleep(0.0005)
         self._data = mine
@@ -304,6 +306,114 @@ class TellsEventsOfAllPayments(Faulty):
         return [event for told in self.tx._data.told.values() for event in told]
 
 
+class IgnoresStates(Faulty):
+    def list_operations(self, *, states=None, **narrowed):
+        return self.tx.list_operations(**narrowed)
+
+
+class ListsAllForNoState(Faulty):
+    def list_operations(self, *, states=None, **narrowed):
+        return self.tx.list_operations(states=states or None, **narrowed)
+
+
+class IgnoresTheCursor(Faulty):
+    def list_operations(self, *, after=None, **narrowed):
+        return self.tx.list_operations(**narrowed)
+
+
+class FindsDueTooEarly(Faulty):
+    def due_operations(self, *, now, **asked):
+        return self.tx.due_operations(now=samples.after(days=9), **asked)
+
+
+class FindsDueTooLate(Faulty):
+    def due_operations(self, *, now, **asked):
+        return [r for r in self.tx.due_operations(now=now, **asked) if r.next_look_at < now]
+
+
+class FindsTheNewestDueFirst(Faulty):
+    def due_operations(self, *, limit, **asked):
+        return list(reversed(self.tx.due_operations(limit=1000, **asked)))[:limit]
+
+
+class FindsAllThatAreDue(Faulty):
+    def due_operations(self, *, limit, **asked):
+        return self.tx.due_operations(limit=1000, **asked)
+
+
+class FindsDueOfAllScopes(Faulty):
+    def due_operations(self, *, scope=None, **asked):
+        return self.tx.due_operations(**asked)
+
+
+class FindsDueOfAllAccounts(Faulty):
+    def due_operations(self, *, account=None, **asked):
+        return self.tx.due_operations(**asked)
+
+
+class FindsDueOfAllProviders(Faulty):
+    def due_operations(self, *, provider, **asked):
+        found = [self.tx.due_operations(provider=p, **asked) for p in ("fake", "other")]
+        return [record for each in found for record in each]
+
+
+class FindsDueOfAllEnvironments(Faulty):
+    def due_operations(self, *, environment, **asked):
+        found = [self.tx.due_operations(environment=e, **asked) for e in Environment]
+        return [record for each in found for record in each]
+
+
+class FindsDueFirstMomentsOnly(Faulty):
+    """Keeps the moment at which a row was inserted."""
+
+    def save_operation(self, record):
+        stored = self.tx.operation(record.id)
+        moment = stored and stored.next_look_at
+        self.tx.save_operation(replace(record, next_look_at=moment))
+
+
+class FindsWhatIsNotLookedFor(Faulty):
+    def due_operations(self, *, now, **asked):
+        rest = [r for r in self.tx._data.operations.values() if r.next_look_at is None]
+        return [*rest, *self.tx.due_operations(now=now, **asked)]
+
+
+class ForgetsThatItTookRowsBack(FaultyStore):
+    """The order of what is due is not part of the transaction."""
+
+    def transact(self, work):
+        try:
+            return super().transact(work)
+        except Exception:
+            self._data.looked_for.clear()
+            raise
+
+
+class KeepsTheLastWordAlone(Faulty):
+    def resolutions(self, operation_id):
+        return self.tx.resolutions(operation_id)[-1:]
+
+
+class TellsTheLastWordFirst(Faulty):
+    def resolutions(self, operation_id):
+        return list(reversed(self.tx.resolutions(operation_id)))
+
+
+class TellsWordsOnOtherOperations(Faulty):
+    def resolutions(self, operation_id):
+        return [word for told in self.tx._data.resolutions.values() for word in told]
+
+
+class ForgetsTheStateBefore(Faulty):
+    def add_resolution(self, resolution):
+        self.tx.add_resolution(replace(resolution, from_state=resolution.to_state))
+
+
+class KeepsWordsOnNothing(Faulty):
+    def add_resolution(self, resolution):
+        self.tx._put(self.tx._data.resolutions, resolution.operation_id, (resolution,))
+
+
 # -- inbox and handlers -----------------------------------------------------------------------
 
 
@@ -482,6 +592,31 @@ BROKEN = [
         faulty(SavesTheStateAlone),
         ["saving_changes_all_but_identity_fingerprint_key_and_route"],
     ),
+    (faulty(IgnoresStates), ["operations_are_listed_by_any_of_several_states"]),
+    (faulty(ListsAllForNoState), ["operations_are_listed_by_any_of_several_states"]),
+    (faulty(IgnoresTheCursor), ["operations_are_listed_by_any_of_several_states"]),
+    (faulty(FindsDueTooEarly), ["an_operation_is_due_from_its_moment_on"]),
+    (faulty(FindsDueTooLate), ["an_operation_is_due_from_its_moment_on"]),
+    (faulty(FindsTheNewestDueFirst), ["due_operations_come_longest_due_first"]),
+    (faulty(FindsAllThatAreDue), ["due_operations_come_longest_due_first"]),
+    (faulty(FindsDueOfAllScopes), ["due_operations_are_narrowed"]),
+    (faulty(FindsDueOfAllAccounts), ["due_operations_are_narrowed"]),
+    (faulty(FindsDueOfAllProviders), ["due_operations_are_narrowed"]),
+    (faulty(FindsDueOfAllEnvironments), ["due_operations_are_narrowed"]),
+    (
+        faulty(FindsDueFirstMomentsOnly),
+        [
+            "an_operation_that_was_looked_at_is_due_again_when_it_says_so",
+            "an_operation_that_is_done_is_never_due",
+        ],
+    ),
+    (faulty(FindsWhatIsNotLookedFor), ["an_operation_that_is_done_is_never_due"]),
+    (ForgetsThatItTookRowsBack, ["what_is_due_is_as_it_was_after_an_exception"]),
+    (faulty(KeepsTheLastWordAlone), ["every_word_on_an_operation_is_kept_in_order"]),
+    (faulty(TellsTheLastWordFirst), ["every_word_on_an_operation_is_kept_in_order"]),
+    (faulty(TellsWordsOnOtherOperations), ["every_word_on_an_operation_is_kept_in_order"]),
+    (faulty(ForgetsTheStateBefore), ["every_word_on_an_operation_is_kept_in_order"]),
+    (faulty(KeepsWordsOnNothing), ["a_word_on_an_operation_that_is_not_there_is_refused"]),
     (
         faulty(TellsEventsAgain),
         [

@@ -10,7 +10,7 @@ from payport.domain.identifiers import Environment, Kind, derive_id
 from payport.domain.outcomes import FailureKind
 from payport.providers.commands import Operation
 
-__all__ = ["CONCLUDED", "Identity", "OperationRecord", "OperationState"]
+__all__ = ["CONCLUDED", "Identity", "OperationRecord", "OperationState", "ResolutionRecord"]
 
 
 class OperationState(StrEnum):
@@ -104,6 +104,8 @@ class OperationRecord:
         latest_at: The latest time ever recorded here, ours or the provider's: ages are measured
             against it, so a clock that steps back does not make a key young again.
         send_before: After this moment recovery does not send any more.
+        next_look_at: When recovery looks at it next; None where there is nothing to look for, once
+            it is concluded or waits for a person.
         failure: Why the last send brought no facts.
     """
 
@@ -134,6 +136,7 @@ class OperationRecord:
     first_sent_at: datetime | None = None
     latest_at: datetime
     send_before: datetime
+    next_look_at: datetime | None = None
     concluded_at: datetime | None = None
     failure: FailureKind | None = None
     failure_code: str | None = None
@@ -144,3 +147,24 @@ class OperationRecord:
     def is_concluded(self) -> bool:
         """Whether the outcome is known."""
         return self.state in CONCLUDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolutionRecord:
+    """
+    A person's word on an operation that nothing automatic could conclude. Kept for ever.
+
+    Attributes:
+        at: When it was given.
+        author: Who gave it.
+        reason: Why, in their words.
+        from_state: Where the operation stood before.
+        to_state: Where it stood afterwards.
+    """
+
+    operation_id: str
+    at: datetime
+    author: str
+    reason: str
+    from_state: OperationState
+    to_state: OperationState

@@ -18,12 +18,12 @@ from payport.domain.facts import Facts
 from payport.domain.identifiers import Environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from payport.domain.events import DomainEvent
     from payport.domain.payment_intent import PaymentIntent
     from payport.domain.refund import Refund
-    from payport.operations.records import OperationRecord
+    from payport.operations.records import OperationRecord, OperationState, ResolutionRecord
 
 __all__ = [
     "FIXED",
@@ -72,6 +72,7 @@ class Query:
 
     Attributes:
         status: A status or operation state, as text.
+        statuses: Any of these; none at all lists nothing.
         created_from: This moment or later.
         created_before: Earlier than this moment.
         payment_id: Only of this payment.
@@ -81,6 +82,7 @@ class Query:
     scope: str
     environment: Environment
     status: str | None = None
+    statuses: Collection[str] | None = None
     created_from: datetime | None = None
     created_before: datetime | None = None
     payment_id: str | None = None
@@ -221,6 +223,59 @@ class Transaction(Protocol):
 
     def operations(self, query: Query) -> Sequence[OperationRecord]:
         """Rows, newest first by (prepared_at, id)."""
+        ...
+
+    def list_operations(
+        self,
+        *,
+        scope: str,
+        environment: Environment,
+        states: Collection[OperationState] | None = None,
+        payment_id: str | None = None,
+        after: Cursor | None = None,
+        limit: int = 100,
+    ) -> Sequence[OperationRecord]:
+        """`operations` in any of several states. None is all; of no state there are no rows."""
+        ...
+
+    def due_operations(
+        self,
+        *,
+        environment: Environment,
+        provider: str,
+        now: datetime,
+        limit: int,
+        scope: str | None = None,
+        account: str | None = None,
+        lock: bool = False,
+    ) -> Sequence[OperationRecord]:
+        """
+        Rows whose `next_look_at` has come, the longest due first by (next_look_at, id): at most
+        `limit`, found without a look at the others. Of every scope and account, or of the one that
+        is named. Rows without a `next_look_at` are never due.
+
+        Whoever takes rows moves their `next_look_at` away in the same transaction, so that nobody
+        finds them again at once.
+
+        Args:
+            lock: Hold the rows, and leave out those that other transactions hold. Where one
+                transaction runs at a time there are none.
+        """
+        ...
+
+    # -- resolutions ------------------------------------------------------------------------------
+
+    def add_resolution(self, resolution: ResolutionRecord) -> None:
+        """
+        Keep a person's word on an operation, beside those that were kept before.
+
+        Raises:
+            StoreConflict: There is no such operation.
+        """
+        ...
+
+    def resolutions(self, operation_id: str) -> Sequence[ResolutionRecord]:
+        """What persons said about the operation, in the order in which they said it."""
         ...
 
     # -- events -----------------------------------------------------------------------------------

@@ -51,6 +51,7 @@ def newest(
             and (query.created_before is None or at[0] < query.created_before)
             and (after is None or at < after)
             and (query.status is None or status(row) == query.status)
+            and (query.statuses is None or status(row) in query.statuses)
         )
 
     return heapq.nlargest(query.limit, filter(wanted, rows), key=place)

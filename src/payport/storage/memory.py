@@ -8,24 +8,27 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import replace
+from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from payport.domain.errors import StoreConflict
+from payport.storage.agenda import Agenda
 from payport.storage.bare import bare, bare_facts
-from payport.storage.base import FIXED, InboxState
+from payport.storage.base import FIXED, InboxState, Query
 from payport.storage.listing import CREATED, PREPARED, SCOPE, STATE, STATUS, newest
 from payport.storage.units import ENDED, Turn, unpicklable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
 
     from payport.domain.events import DomainEvent
+    from payport.domain.identifiers import Environment
     from payport.domain.payment_intent import PaymentIntent
     from payport.domain.refund import Refund
-    from payport.operations.records import OperationRecord
-    from payport.storage.base import HandlerRun, InboxRow, Query, Transaction
+    from payport.operations.records import OperationRecord, OperationState, ResolutionRecord
+    from payport.storage.base import Cursor, HandlerRun, InboxRow, Transaction
 
 __all__ = ["AsyncMemoryStore", "MemoryStore"]
 
@@ -38,6 +41,7 @@ _IDENTITY: Final = attrgetter(
     "scope", "environment", "operation", "aggregate_id", "reference", "attempt"
 )
 _fixed: Final = attrgetter(*FIXED)
+_next_look: Final = attrgetter("next_look_at")
 
 
 class _Data:
@@ -50,6 +54,8 @@ class _Data:
         self.operations: dict[str, OperationRecord] = {}
         self.identities: dict[tuple[object, ...], str] = {}
         self.keys: dict[str, str] = {}
+        self.looked_for: Agenda[OperationRecord] = Agenda(_next_look)
+        self.resolutions: dict[str, tuple[ResolutionRecord, ...]] = {}
         self.events: dict[str, DomainEvent] = {}
         self.told: dict[str, tuple[DomainEvent, ...]] = {}
         self.inbox: dict[str, InboxRow] = {}
@@ -237,6 +243,7 @@ class _MemoryTransaction:
         self._put(data.operations, record.id, record)
         self._put(data.identities, identity, record.id)
         self._put(data.keys, record.key, record.id)
+        self._look_for(record)
 
     def save_operation(self, record: OperationRecord) -> None:
         """See `Transaction.save_operation`."""
@@ -248,6 +255,13 @@ class _MemoryTransaction:
         if _fixed(record) != _fixed(stored):
             record = replace(record, **dict(zip(FIXED, _fixed(stored), strict=True)))
         self._put(self._data.operations, record.id, record)
+        self._look_for(record)
+
+    def _look_for(self, record: OperationRecord) -> None:
+        if record.next_look_at is not None:
+            self._put(self._data.looked_for, record.id, record)
+        else:
+            self._drop(self._data.looked_for, record.id)
 
     def operations(self, query: Query) -> Sequence[OperationRecord]:
         """See `Transaction.operations`."""
@@ -259,6 +273,64 @@ class _MemoryTransaction:
             STATE,
             PREPARED,
         )
+
+    def list_operations(
+        self,
+        *,
+        scope: str,
+        environment: Environment,
+        states: Collection[OperationState] | None = None,
+        payment_id: str | None = None,
+        after: Cursor | None = None,
+        limit: int = 100,
+    ) -> Sequence[OperationRecord]:
+        """See `Transaction.list_operations`."""
+        query = Query(
+            scope=scope,
+            environment=environment,
+            statuses=states,
+            payment_id=payment_id,
+            after=after,
+            limit=limit,
+        )
+        return self.operations(query)
+
+    def due_operations(
+        self,
+        *,
+        environment: Environment,
+        provider: str,
+        now: datetime,
+        limit: int,
+        scope: str | None = None,
+        account: str | None = None,
+        lock: bool = False,
+    ) -> Sequence[OperationRecord]:
+        """See `Transaction.due_operations`."""
+        del lock
+        due = (
+            record
+            for record in self._data.looked_for.until(now)
+            if record.environment == environment
+            and record.provider == provider
+            and scope in {None, record.scope}
+            and account in {None, record.account}
+        )
+        return list(islice(due, limit))
+
+    # -- resolutions ------------------------------------------------------------------------------
+
+    def add_resolution(self, resolution: ResolutionRecord) -> None:
+        """See `Transaction.add_resolution`."""
+        of = resolution.operation_id
+        if of not in self._data.operations:
+            raise StoreConflict("no such operation", operation="store.add_resolution")
+        kept = self._data.resolutions.get(of, ())
+        self._put(self._data.resolutions, of, (*kept, resolution))
+
+    def resolutions(self, operation_id: str) -> Sequence[ResolutionRecord]:
+        """See `Transaction.resolutions`."""
+        return self._data.resolutions.get(operation_id, ())
 
     # -- events -----------------------------------------------------------------------------------
 

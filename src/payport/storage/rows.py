@@ -20,7 +20,7 @@ from payport.domain.facts import Facts
 from payport.domain.identifiers import Environment
 from payport.domain.outcomes import FailureKind
 from payport.domain.payment_intent import PaymentIntent
-from payport.operations.records import OperationRecord, OperationState
+from payport.operations.records import OperationRecord, OperationState, ResolutionRecord
 from payport.providers.commands import Operation
 from payport.storage.base import FIXED, HandlerRun, InboxRow, InboxState
 
@@ -45,6 +45,8 @@ __all__ = [
     "payment_from",
     "payment_row",
     "refund_row",
+    "resolution_from",
+    "resolution_row",
 ]
 
 #: A row as the database gives it, by column.
@@ -142,6 +144,28 @@ def operation_from(row: Row) -> OperationRecord:
         ValueError: A word in it is unknown; a newer payport may have written it.
     """
     return OperationRecord(**_rich(row, _OPERATION_WORDS))
+
+
+# -- resolutions ----------------------------------------------------------------------------------
+
+_RESOLUTION: Final = tuple(field.name for field in fields(ResolutionRecord))
+_RESOLUTION_WORDS: Final = {"from_state": OperationState, "to_state": OperationState}
+
+
+def resolution_row(resolution: ResolutionRecord) -> dict[str, Any]:
+    """The columns of a new resolution."""
+    return _plain(resolution, _RESOLUTION)
+
+
+def resolution_from(row: Row) -> ResolutionRecord:
+    """
+    The resolution in a row.
+
+    Raises:
+        ValueError: A word in it is unknown; a newer payport may have written it.
+    """
+    named = {name: row[name] for name in _RESOLUTION}
+    return ResolutionRecord(**_rich(named, _RESOLUTION_WORDS))
 
 
 # -- events ---------------------------------------------------------------------------------------

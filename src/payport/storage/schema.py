@@ -30,6 +30,7 @@ __all__ = [
     "payments",
     "provider_refs",
     "refunds",
+    "resolutions",
 ]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -117,10 +118,14 @@ def _not_negative(name: str) -> sa.CheckConstraint:
     return sa.CheckConstraint(f"{name} >= 0", name=f"{name}_not_negative")
 
 
-def _only_due(name: str, *columns: str) -> sa.Index:
+_DUE: Final = "state = 'due'"
+_SOUGHT: Final = "next_look_at IS NOT NULL"
+
+
+def _only(name: str, rule: str, *columns: str) -> sa.Index:
     """An index of what is still to do, which stays small while the table grows."""
-    due = sa.text("state = 'due'")
-    return sa.Index(name, *columns, sqlite_where=due, postgresql_where=due)
+    where = sa.text(rule)
+    return sa.Index(name, *columns, sqlite_where=where, postgresql_where=where)
 
 
 payments: Final = sa.Table(
@@ -201,6 +206,7 @@ operations: Final = sa.Table(
     _moment_or_none("first_sent_at"),
     _moment("latest_at"),
     _moment("send_before"),
+    _moment_or_none("next_look_at"),
     _moment_or_none("concluded_at"),
     _word_or_none("failure"),
     _word_or_none("failure_code"),
@@ -222,6 +228,21 @@ operations: Final = sa.Table(
     sa.Index(None, "payment_id"),
     sa.Index(None, "scope", "environment", "prepared_at", "id"),
     sa.Index(None, "scope", "environment", "state", "prepared_at", "id"),
+    _only("ix_payport_operations_due", _SOUGHT, "environment", "provider", "next_look_at", "id"),
+)
+
+#: What persons said about operations, in the order in which they said it. Nothing is ever deleted.
+resolutions: Final = sa.Table(
+    "payport_resolutions",
+    metadata,
+    sa.Column("seq", _Serial, primary_key=True, autoincrement=True),
+    sa.Column("operation_id", _Word, sa.ForeignKey(operations.c.id), nullable=False),
+    _moment("at"),
+    _word("author"),
+    _word("reason"),
+    _word("from_state"),
+    _word("to_state"),
+    sa.Index(None, "operation_id", "seq"),
 )
 
 events: Final = sa.Table(
@@ -263,9 +284,15 @@ inbox: Final = sa.Table(
     sa.Column("conflict", sa.Boolean, nullable=False),
     sa.UniqueConstraint("provider", "environment", "dedupe_key", name="uq_payport_inbox_dedupe"),
     _not_negative("tries"),
-    _only_due("ix_payport_inbox_due", "received_at", "id"),
-    _only_due(
-        "ix_payport_inbox_line", "provider", "environment", "ordering_key", "received_at", "id"
+    _only("ix_payport_inbox_due", _DUE, "received_at", "id"),
+    _only(
+        "ix_payport_inbox_line",
+        _DUE,
+        "provider",
+        "environment",
+        "ordering_key",
+        "received_at",
+        "id",
     ),
 )
 
@@ -279,5 +306,5 @@ handler_runs: Final = sa.Table(
     _moment("due_at"),
     _word_or_none("error"),
     _not_negative("tries"),
-    _only_due("ix_payport_handler_runs_due", "due_at", "event_id", "handler"),
+    _only("ix_payport_handler_runs_due", _DUE, "due_at", "event_id", "handler"),
 )

@@ -14,21 +14,23 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from payport.domain.errors import StoreConflict, StoreError
 from payport.storage import rows
+from payport.storage.base import Query
 from payport.storage.faults import guarded, place_of
 from payport.storage.statements import parameters, statements_for
 from payport.storage.units import ENDED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, CursorResult, Executable, RowMapping
 
     from payport.domain.events import DomainEvent
+    from payport.domain.identifiers import Environment
     from payport.domain.payment_intent import PaymentIntent
     from payport.domain.refund import Refund
-    from payport.operations.records import OperationRecord
-    from payport.storage.base import HandlerRun, InboxRow, Query, Transaction
+    from payport.operations.records import OperationRecord, OperationState, ResolutionRecord
+    from payport.storage.base import Cursor, HandlerRun, InboxRow, Transaction
 
 __all__ = ["SqlTransaction", "begin", "run_unit"]
 
@@ -274,6 +276,63 @@ class SqlTransaction:
         """See `Transaction.operations`."""
         found = self._all(self._sql.operations.statement(query), **parameters(query))
         return [self._read(rows.operation_from, row) for row in found]
+
+    def list_operations(
+        self,
+        *,
+        scope: str,
+        environment: Environment,
+        states: Collection[OperationState] | None = None,
+        payment_id: str | None = None,
+        after: Cursor | None = None,
+        limit: int = 100,
+    ) -> Sequence[OperationRecord]:
+        """See `Transaction.list_operations`."""
+        query = Query(
+            scope=scope,
+            environment=environment,
+            statuses=states,
+            payment_id=payment_id,
+            after=after,
+            limit=limit,
+        )
+        return self.operations(query)
+
+    def due_operations(
+        self,
+        *,
+        environment: Environment,
+        provider: str,
+        now: datetime,
+        limit: int,
+        scope: str | None = None,
+        account: str | None = None,
+        lock: bool = False,
+    ) -> Sequence[OperationRecord]:
+        """See `Transaction.due_operations`."""
+        found = self._sql.due_operations_locked if lock else self._sql.due_operations
+        narrowed = {"scope": scope, "account": account}
+        due = self._all(
+            found[scope is not None, account is not None],
+            environment=environment.value,
+            provider=provider,
+            now=now,
+            limit=limit,
+            **{name: value for name, value in narrowed.items() if value is not None},
+        )
+        return [self._read(rows.operation_from, row) for row in due]
+
+    # -- resolutions ------------------------------------------------------------------------------
+
+    def add_resolution(self, resolution: ResolutionRecord) -> None:
+        """See `Transaction.add_resolution`."""
+        if not self._count(self._sql.add_resolution, rows.resolution_row(resolution)):
+            raise StoreConflict("no such operation", operation="store.add_resolution")
+
+    def resolutions(self, operation_id: str) -> Sequence[ResolutionRecord]:
+        """See `Transaction.resolutions`."""
+        found = self._all(self._sql.resolutions, this_operation_id=operation_id)
+        return [self._read(rows.resolution_from, row) for row in found]
 
     # -- events -----------------------------------------------------------------------------------
 

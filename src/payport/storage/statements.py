@@ -22,6 +22,7 @@ from payport.storage.schema import (
     payments,
     provider_refs,
     refunds,
+    resolutions,
 )
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Listing:
         self._columns = columns
         self._filters: dict[str, ColumnElement[bool]] = {
             "status": table.c[status] == _bind("status"),
+            "statuses": table.c[status].in_(_bind("statuses", expanding=True)),
             "payment_id": table.c[payment] == _bind("payment_id"),
             "created_from": self._at >= _bind("created_from", type_=Moment()),
             "created_before": self._at < _bind("created_before", type_=Moment()),
@@ -90,6 +92,7 @@ def parameters(query: Query) -> dict[str, Any]:
         "scope": query.scope,
         "environment": query.environment.value,
         "status": query.status,
+        "statuses": None if query.statuses is None else sorted(map(str, query.statuses)),
         "payment_id": query.payment_id,
         "created_from": query.created_from,
         "created_before": query.created_before,
@@ -178,6 +181,46 @@ class Statements:
             status="state",
             payment="payment_id",
         )
+        self._due_operations()
+        told = [column for column in resolutions.columns if column.name != "seq"]
+        # Selected from the operation, so that without one nothing is inserted: an engine of the
+        # application's may not check foreign keys.
+        self.add_resolution: Any = sa.insert(resolutions).from_select(
+            [column.name for column in told],
+            sa.select(*(_bind(column.name, type_=column.type) for column in told)).where(
+                sa.exists().where(operations.c.id == _bind("operation_id"))
+            ),
+        )
+        self.resolutions: Any = (
+            sa.select(resolutions)
+            .where(resolutions.c.operation_id == _bind("this_operation_id"))
+            .order_by(resolutions.c.seq)
+        )
+
+    def _due_operations(self) -> None:
+        table = operations.c
+        due = (
+            sa.select(operations)
+            .where(table.environment == _bind("environment"))
+            .where(table.provider == _bind("provider"))
+            .where(table.next_look_at <= _bind("now", type_=Moment()))
+            .order_by(table.next_look_at, table.id)
+            .limit(_bind("limit", type_=sa.Integer))
+        )
+        narrowed = {
+            (False, False): due,
+            (True, False): due.where(table.scope == _bind("scope")),
+            (False, True): due.where(table.account == _bind("account")),
+            (True, True): due.where(table.scope == _bind("scope")).where(
+                table.account == _bind("account")
+            ),
+        }
+        #: By whether a scope is named, and an account.
+        self.due_operations: Any = narrowed
+        self.due_operations_locked: Any = {
+            named: statement.with_for_update(skip_locked=True)
+            for named, statement in narrowed.items()
+        }
 
     def _events(self, insert: Any) -> None:
         self.add_event: Any = insert(events).on_conflict_do_nothing()

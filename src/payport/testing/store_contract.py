@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from payport.testing._store_contract.due import Due, Resolutions
 from payport.testing._store_contract.inbox import Handlers, Inbox
 from payport.testing._store_contract.journal import Events, Journal
 from payport.testing._store_contract.payments import Payments, Refunds
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["StoreContract"]
 
 
-class StoreContract(Transactions, Payments, Refunds, Journal, Events, Inbox, Handlers, Secrecy):
+class StoreContract(
+    Transactions, Payments, Refunds, Journal, Due, Resolutions, Events, Inbox, Handlers, Secrecy
+):
     """
     The promises of a `Store`, one test each. Every test gets a store of its own that is empty.
 

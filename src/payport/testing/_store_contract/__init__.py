@@ -4,6 +4,7 @@ import pytest
 
 # pytest explains a failing `assert` only in modules that it was told of before their import.
 pytest.register_assert_rewrite(
+    f"{__name__}.due",
     f"{__name__}.inbox",
     f"{__name__}.journal",
     f"{__name__}.payments",

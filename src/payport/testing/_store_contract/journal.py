@@ -161,9 +161,48 @@ class Journal:
         assert _ids(store, samples.query(scope="tenant_9")) == [elsewhere.id]
         assert _ids(store, samples.query(environment=Environment.LIVE)) == []
         assert _ids(store, samples.query(status=OperationState.UNKNOWN)) == [unknown.id]
+        assert _ids(store, samples.query(statuses={"unknown", "sent"})) == [sent.id, unknown.id]
+        assert _ids(store, samples.query(statuses=[OperationState.SENT])) == [sent.id]
+        assert _ids(store, samples.query(statuses=())) == []
         assert _ids(store, samples.query(payment_id="pay_order_2")) == [sent.id]
         assert _ids(store, samples.query(created_from=sent.prepared_at)) == [sent.id]
         assert _ids(store, samples.query(created_before=sent.prepared_at)) == [unknown.id]
+
+    def test_operations_are_listed_by_any_of_several_states(self, store: Store) -> None:
+        records = [
+            samples.operation(f"order_{number}", state=state)
+            for number, state in enumerate(OperationState)
+        ]
+        other = samples.operation("order_0", attempt=2, key="pp1_2", state=OperationState.UNKNOWN)
+        elsewhere = samples.operation("order_9", scope="tenant_9", state=OperationState.UNKNOWN)
+        live = samples.operation(
+            "order_9", environment=Environment.LIVE, key="pp1_live", state=OperationState.UNKNOWN
+        )
+        _put(store, *records, other, elsewhere, live)
+        wanted = {OperationState.UNKNOWN, OperationState.NEEDS_REVIEW}
+
+        def listed(**narrowed: Any) -> list[str]:
+            asked: dict[str, Any] = {
+                "scope": "shop",
+                "environment": Environment.TEST,
+                **narrowed,
+            }
+            found = store.transact(lambda tx: tx.list_operations(**asked))
+            return [record.id for record in found]
+
+        mine = sorted(
+            (r.id for r in [*records, other] if r.state in wanted),
+            reverse=True,
+        )
+        assert listed(states=wanted) == mine
+        assert listed(states=wanted, limit=2) == mine[:2]
+        last = Cursor(created_at=samples.NOW, id=mine[1])
+        assert listed(states=wanted, after=last) == mine[2:]
+        assert listed(states=wanted, payment_id="pay_order_0") == [other.id]
+        assert listed(states=[]) == []
+        assert len(listed()) == len(records) + 1
+        assert listed(scope="tenant_9") == [elsewhere.id]
+        assert listed(environment=Environment.LIVE) == [live.id]
 
 
 def _at_odd_moments() -> list[OperationRecord]:

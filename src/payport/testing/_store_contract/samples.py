@@ -27,7 +27,12 @@ from payport.domain.outcomes import FailureKind
 from payport.domain.payment_intent import Capture, CaptureMethod, PaymentIntent
 from payport.domain.refund import Refund, RefundReason
 from payport.domain.secrets import Sealed
-from payport.operations.records import Identity, OperationRecord, OperationState
+from payport.operations.records import (
+    Identity,
+    OperationRecord,
+    OperationState,
+    ResolutionRecord,
+)
 from payport.providers.commands import Operation
 from payport.storage.base import HandlerRun, InboxRow, InboxState, Query
 
@@ -45,6 +50,7 @@ __all__ = [
     "payment",
     "query",
     "refund",
+    "resolution",
     "run",
 ]
 
@@ -224,6 +230,7 @@ def operation(name: str = "order_1", **changes: Any) -> OperationRecord:
         "first_sent_at": after(microseconds=1),
         "latest_at": after(seconds=1),
         "send_before": after(minutes=15),
+        "next_look_at": after(minutes=1),
         "concluded_at": after(seconds=2),
         "failure": FailureKind.UNKNOWN,
         "failure_code": "timeout",
@@ -265,12 +272,27 @@ def other_operation(record: OperationRecord) -> OperationRecord:
         first_sent_at=None,
         latest_at=after(hours=2),
         send_before=after(hours=3),
+        next_look_at=None,
         concluded_at=None,
         failure=None,
         failure_code=None,
         failure_message=None,
         request_id=None,
     )
+
+
+def resolution(name: str = "order_1", **changes: Any) -> ResolutionRecord:
+    """A person's word on an operation."""
+    values: dict[str, Any] = {
+        "operation_id": operation(name).id,
+        "at": NOW,
+        "author": "ada@shop.example",
+        "reason": "The bank's report shows the money.",
+        "from_state": OperationState.NEEDS_REVIEW,
+        "to_state": OperationState.CONFIRMED,
+        **changes,
+    }
+    return ResolutionRecord(**values)
 
 
 _TOLD: Final[dict[str, Any]] = {

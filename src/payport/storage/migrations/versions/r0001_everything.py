@@ -1,5 +1,6 @@
 """
-Everything: payments, their provider ids and refunds, the journal, events, the inbox and handlers.
+Everything: payments, their provider ids and refunds, the journal and what persons said about it,
+events, the inbox and handlers.
 
 Frozen. It repeats what `payport.storage.schema` says today and must not follow it.
 """
@@ -49,19 +50,17 @@ def _key(table: str, *columns: str) -> sa.PrimaryKeyConstraint:
     return sa.PrimaryKeyConstraint(*columns, name=op.f(f"pk_{table}"))
 
 
-def _of_payment(table: str) -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint(
-        ["payment_id"], ["payport_payments.id"], name=op.f(f"fk_{table}_payment_id")
-    )
+def _of(table: str, column: str, other: str) -> sa.ForeignKeyConstraint:
+    return sa.ForeignKeyConstraint([column], [f"{other}.id"], name=op.f(f"fk_{table}_{column}"))
 
 
 def _index(table: str, *columns: str) -> None:
     op.create_index(op.f(f"ix_{table}_{'_'.join(columns)}"), table, list(columns))
 
 
-def _index_due(name: str, table: str, *columns: str) -> None:
-    due = sa.text("state = 'due'")
-    op.create_index(name, table, list(columns), sqlite_where=due, postgresql_where=due)
+def _index_only(name: str, table: str, rule: str, *columns: str) -> None:
+    where = sa.text(rule)
+    op.create_index(name, table, list(columns), sqlite_where=where, postgresql_where=where)
 
 
 def upgrade() -> None:
@@ -70,6 +69,7 @@ def upgrade() -> None:
     _provider_refs()
     _refunds()
     _operations()
+    _resolutions()
     _events()
     _inbox()
     _handler_runs()
@@ -98,7 +98,7 @@ def _provider_refs() -> None:
     op.create_table(
         table,
         *_words("provider", "account", "ref", "payment_id"),
-        _of_payment(table),
+        _of(table, "payment_id", "payport_payments"),
         _key(table, "provider", "account", "ref"),
     )
     _index(table, "payment_id")
@@ -110,7 +110,7 @@ def _refunds() -> None:
         table,
         *_words("id", "payment_id", "scope", "environment", "status"),
         *_moments("created_at"),
-        _of_payment(table),
+        _of(table, "payment_id", "payport_payments"),
         _key(table, "id"),
     )
     _index(table, "payment_id")
@@ -137,7 +137,7 @@ def _operations() -> None:
         *_moments("prepared_at"),
         *_moments_maybe("first_sent_at"),
         *_moments("latest_at", "send_before"),
-        *_moments_maybe("concluded_at"),
+        *_moments_maybe("next_look_at", "concluded_at"),
         *_maybe("failure", "failure_code", "failure_message", "request_id"),
         _check(table, "attempt_positive", "attempt > 0"),
         _check(table, "fencing_not_negative", "fencing >= 0"),
@@ -149,6 +149,22 @@ def _operations() -> None:
     _index(table, "payment_id")
     _index(table, "scope", "environment", "prepared_at", "id")
     _index(table, "scope", "environment", "state", "prepared_at", "id")
+    due = ("environment", "provider", "next_look_at", "id")
+    _index_only("ix_payport_operations_due", table, "next_look_at IS NOT NULL", *due)
+
+
+def _resolutions() -> None:
+    table = "payport_resolutions"
+    op.create_table(
+        table,
+        sa.Column("seq", _SERIAL, autoincrement=True, nullable=False),
+        *_words("operation_id"),
+        *_moments("at"),
+        *_words("author", "reason", "from_state", "to_state"),
+        _of(table, "operation_id", "payport_operations"),
+        _key(table, "seq"),
+    )
+    _index(table, "operation_id", "seq")
 
 
 def _events() -> None:
@@ -191,8 +207,8 @@ def _inbox() -> None:
             "provider", "environment", "dedupe_key", name="uq_payport_inbox_dedupe"
         ),
     )
-    _index_due("ix_payport_inbox_due", table, "received_at", "id")
-    _index_due("ix_payport_inbox_line", table, *line)
+    _index_only("ix_payport_inbox_due", table, "state = 'due'", "received_at", "id")
+    _index_only("ix_payport_inbox_line", table, "state = 'due'", *line)
 
 
 def _handler_runs() -> None:
@@ -206,4 +222,5 @@ def _handler_runs() -> None:
         _check(table, "tries_not_negative", "tries >= 0"),
         _key(table, "event_id", "handler"),
     )
-    _index_due("ix_payport_handler_runs_due", table, "due_at", "event_id", "handler")
+    due = ("due_at", "event_id", "handler")
+    _index_only("ix_payport_handler_runs_due", table, "state = 'due'", *due)
