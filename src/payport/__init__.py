@@ -62,7 +62,14 @@ if TYPE_CHECKING:
     from payport.domain.money import Money
     from payport.domain.payment_intent import Capture, CaptureMethod, PaymentIntent, PaymentStatus
     from payport.domain.refund import Refund, RefundReason
-    from payport.operations.records import OperationRecord, OperationState
+    from payport.operations.records import (
+        OperationRecord,
+        OperationState,
+        ResolutionRecord,
+        Verdict,
+    )
+    from payport.operations.recovery import Recovered
+    from payport.providers.breaker import BreakerPolicy, BreakerState, CircuitBreaker
     from payport.providers.retries import RetryPolicy, RetryRule
     from payport.webhooks.handlers import Handlers
     from payport.webhooks.inbox import Receipt, ReceiptStatus
@@ -73,11 +80,14 @@ __all__ = [
     "AsyncListing",
     "AsyncPayport",
     "AuthenticationFailed",
+    "BreakerPolicy",
+    "BreakerState",
     "Capture",
     "CaptureFailed",
     "CaptureMethod",
     "CaptureStatus",
     "CaptureSucceeded",
+    "CircuitBreaker",
     "CircuitOpen",
     "ClientToken",
     "ConfigurationError",
@@ -119,6 +129,7 @@ __all__ = [
     "RateLimited",
     "Receipt",
     "ReceiptStatus",
+    "Recovered",
     "Redirect",
     "Refund",
     "RefundFailed",
@@ -126,6 +137,7 @@ __all__ = [
     "RefundReversed",
     "RefundStatus",
     "RefundSucceeded",
+    "ResolutionRecord",
     "RetryPolicy",
     "RetryRule",
     "SensitiveData",
@@ -134,6 +146,7 @@ __all__ = [
     "StoreUnavailable",
     "UnmappedEvent",
     "UnsupportedOperation",
+    "Verdict",
     "WebhookRejected",
 ]
 
@@ -219,6 +232,14 @@ _HOMES = {
     "payport.operations.records": (
         "OperationRecord",
         "OperationState",
+        "ResolutionRecord",
+        "Verdict",
+    ),
+    "payport.operations.recovery": ("Recovered",),
+    "payport.providers.breaker": (
+        "BreakerPolicy",
+        "BreakerState",
+        "CircuitBreaker",
     ),
     "payport.providers.retries": (
         "RetryPolicy",

@@ -64,7 +64,7 @@ def test_both_take_the_same_arguments(plain, awaited):
             assert mine[parameter].default == theirs[parameter].default, (name, parameter)
             assert mine[parameter].kind == theirs[parameter].kind, (name, parameter)
             said = str(theirs[parameter].annotation).replace("Async", "")
-            said = said.replace("Awaitable[Any]", "Any")
+            said = said.replace("Awaitable[Any]", "Any").replace("asyncio.Event", "Event")
             assert str(mine[parameter].annotation) == said, (name, parameter)
 
 

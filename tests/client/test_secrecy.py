@@ -17,6 +17,8 @@ from shops import SQLITE, VISA, kinds, usd
 
 from payport import (
     AuthenticationFailed,
+    BreakerPolicy,
+    CircuitOpen,
     ConfigurationError,
     DomainEvent,
     InvalidRequest,
@@ -122,7 +124,7 @@ def walk(shop):
 
 def take_everything(shop, walk):
     """Everything that a shop does, shown on the way."""
-    pay = shop.client(shop.fake)
+    pay = shop.client(shop.fake, breaker=BreakerPolicy(failures=10_000))
     paid = shop.buy("paid", pay=pay)
     declined = shop.buy("declined", pay=pay, payment_method=Tokens.EXPIRED)
     redirected = shop.buy("redirected", pay=pay, payment_method=Tokens.AUTHENTICATE)
@@ -162,7 +164,10 @@ def fail_everywhere(shop, walk, pay, paid):
     walk.fails(ProviderUnavailable, lambda: shop.buy("away", pay=pay))
     shop.fake.decide(lambda asked: Unauthorized())
     walk.fails(AuthenticationFailed, lambda: shop.buy("locked", pay=pay))
+    walk.fails(CircuitOpen, lambda: pay.payments.refresh(paid.id))
+    pay.breaker.close()
     walk.fails(AuthenticationFailed, lambda: pay.payments.refresh(paid.id))
+    pay.breaker.close()
 
     def broken(asked):
         raise ZeroDivisionError
@@ -170,6 +175,7 @@ def fail_everywhere(shop, walk, pay, paid):
     shop.fake.decide(broken)
     walk.fails(OutcomeUnknown, lambda: shop.buy("broken", pay=pay))
     shop.fake.script.clear()
+    walk.see(pay.breaker, pay.operations.recover())
     walk.fails(SensitiveData, lambda: shop.buy("4242424242424242", pay=pay))
     walk.fails(InvalidRequest, lambda: shop.buy("wrong", pay=pay, payment_method="pm_of_nobody"))
     walk.fails(

@@ -341,6 +341,16 @@ class FindsAllThatAreDue(Faulty):
         return self.tx.due_operations(limit=1000, **asked)
 
 
+class FindsOnlyTheLongPast(Faulty):
+    def untended_operations(self, *, beyond, **asked):
+        return self.tx.untended_operations(beyond=samples.after(days=99), **asked)
+
+
+class FindsUntendedOfAllScopes(Faulty):
+    def untended_operations(self, *, scope=None, **asked):
+        return self.tx.untended_operations(**asked)
+
+
 class FindsDueOfAllScopes(Faulty):
     def due_operations(self, *, scope=None, **asked):
         return self.tx.due_operations(**asked)
@@ -599,6 +609,8 @@ BROKEN = [
     (faulty(FindsDueTooLate), ["an_operation_is_due_from_its_moment_on"]),
     (faulty(FindsTheNewestDueFirst), ["due_operations_come_longest_due_first"]),
     (faulty(FindsAllThatAreDue), ["due_operations_come_longest_due_first"]),
+    (faulty(FindsOnlyTheLongPast), ["untended_operations_lie_long_past_or_impossibly_ahead"]),
+    (faulty(FindsUntendedOfAllScopes), ["untended_operations_lie_long_past_or_impossibly_ahead"]),
     (faulty(FindsDueOfAllScopes), ["due_operations_are_narrowed"]),
     (faulty(FindsDueOfAllAccounts), ["due_operations_are_narrowed"]),
     (faulty(FindsDueOfAllProviders), ["due_operations_are_narrowed"]),

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from operator import methodcaller
 from typing import TYPE_CHECKING
 
 from payport.client.attempt_steps import payment_id_of
 from payport.client.validation import check_id
 from payport.domain.errors import InvalidRequest
 from payport.domain.identifiers import Kind, check_reference
-from payport.operations.steps import Steps, ask
-from payport.providers.exchange import Call
 from payport.providers.spec import Capability
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from payport.domain.payment_intent import PaymentIntent
     from payport.operations.session import Session
+    from payport.operations.steps import Steps
+    from payport.providers.base import PaymentProvider
+    from payport.providers.exchange import Call
+    from payport.providers.outcomes import Outcome
 
 __all__ = ["PaymentReads"]
 
@@ -39,11 +42,8 @@ class PaymentReads:
     def _refreshed(self, payment_id: str, operation: str) -> Steps[PaymentIntent]:
         intent = yield from self._session.load(payment_id, operation)
         yield from self._session.at_home(intent, operation)
-        call = Call(timeout=self._session.settings.call_timeout)
-        for attempt in intent.attempts:
-            if attempt.ref == intent.id:
-                continue
-            outcome = yield from ask(methodcaller("retrieve_payment", attempt.ref, call))
+        for ref in [attempt.ref for attempt in intent.attempts if attempt.ref != intent.id]:
+            outcome = yield from self._session.asked(_reading(ref))
             intent = yield from self._session.observed(payment_id, outcome, operation)
         return intent
 
@@ -54,3 +54,7 @@ class PaymentReads:
         if payment is not None:
             return check_id(payment, Kind.PAYMENT, operation=operation, field="payment")
         return payment_id_of(self._session, check_reference(reference, operation=operation))
+
+
+def _reading(ref: str) -> Callable[[PaymentProvider, Call], Outcome]:
+    return lambda provider, call: provider.retrieve_payment(ref, call)

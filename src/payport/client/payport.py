@@ -8,6 +8,7 @@ process anew. Nothing runs in the background.
 from __future__ import annotations
 
 import inspect
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from payport.client.operations import AsyncOperations, Operations
@@ -18,8 +19,9 @@ from payport.client.webhooks import AsyncWebhooks, Webhooks
 from payport.domain.errors import ConfigurationError
 from payport.domain.identifiers import Environment, check_scope
 from payport.operations.clock import Clock, SystemClock
-from payport.operations.plan import JournalSettings
+from payport.operations.plan import DEFAULT_SEND_WITHIN, JournalSettings
 from payport.operations.session import Session
+from payport.providers.breaker import DEFAULT_BREAKER, BreakerPolicy, CircuitBreaker
 from payport.providers.retries import DEFAULT_RETRIES, RetryPolicy
 from payport.providers.spec import ProviderSpec
 from payport.storage.urls import is_relative_sqlite, open_async_store, open_store
@@ -61,6 +63,11 @@ class Payport:
         deadline: Seconds an operation may take in all, waits included.
         timeout: Seconds one request may take.
         retries: What is tried again, and when.
+        breaker: After how many failures the provider is left alone, and for how long.
+        rate_limit: So many requests a second at most; 0 for no limit. What the provider's adapter
+            declares if left out.
+        send_within: How long after it was last asked for a payment may still be sent by recovery,
+            where the customer is present.
         clock: For tests; a fake's own clock is used if left out.
 
     Raises:
@@ -83,6 +90,9 @@ class Payport:
         deadline: float = 20.0,
         timeout: float = 10.0,
         retries: RetryPolicy = DEFAULT_RETRIES,
+        breaker: BreakerPolicy = DEFAULT_BREAKER,
+        rate_limit: int | None = None,
+        send_within: timedelta = DEFAULT_SEND_WITHIN,
         clock: Clock | None = None,
     ) -> None:
         _check_colour(provider, awaited=False)
@@ -94,6 +104,9 @@ class Payport:
             deadline=deadline,
             timeout=timeout,
             retries=retries,
+            breaker=breaker,
+            rate_limit=rate_limit,
+            send_within=send_within,
             clock=clock,
         )
         kept: Store = _opened(open_store, store)
@@ -117,6 +130,11 @@ class Payport:
     def environment(self) -> Environment:
         """Test or live, as the provider's key says."""
         return self._session.environment
+
+    @property
+    def breaker(self) -> CircuitBreaker:
+        """The provider's circuit breaker: its state, and `close` once a refused key is mended."""
+        return self._session.gate.breaker
 
     def scoped(self, scope: str) -> Payport:
         """A client for another order space on the same connections. Closing it does nothing."""
@@ -169,6 +187,9 @@ class AsyncPayport:
         deadline: float = 20.0,
         timeout: float = 10.0,
         retries: RetryPolicy = DEFAULT_RETRIES,
+        breaker: BreakerPolicy = DEFAULT_BREAKER,
+        rate_limit: int | None = None,
+        send_within: timedelta = DEFAULT_SEND_WITHIN,
         clock: Clock | None = None,
     ) -> None:
         _check_colour(provider, awaited=True)
@@ -180,6 +201,9 @@ class AsyncPayport:
             deadline=deadline,
             timeout=timeout,
             retries=retries,
+            breaker=breaker,
+            rate_limit=rate_limit,
+            send_within=send_within,
             clock=clock,
         )
         kept: AsyncStore = _opened(open_async_store, store)
@@ -203,6 +227,11 @@ class AsyncPayport:
     def environment(self) -> Environment:
         """Test or live, as the provider's key says."""
         return self._session.environment
+
+    @property
+    def breaker(self) -> CircuitBreaker:
+        """The provider's circuit breaker: its state, and `close` once a refused key is mended."""
+        return self._session.gate.breaker
 
     def scoped(self, scope: str) -> AsyncPayport:
         """See `Payport.scoped`."""
@@ -267,6 +296,9 @@ def _session(
     deadline: float,
     timeout: float,
     retries: RetryPolicy,
+    breaker: BreakerPolicy,
+    rate_limit: int | None,
+    send_within: timedelta,
     clock: Clock | None,
 ) -> Session:
     """The session of a new client, once everything about it was checked."""
@@ -282,17 +314,33 @@ def _session(
         if not _is_number(seconds) or not 0 < seconds <= _LONGEST:
             message = f"must be more than 0 and at most {_LONGEST} seconds"
             raise ConfigurationError(message, operation="Payport", field=name)
+    if send_within <= timedelta():
+        message = "must be more than nothing: a payment could never be sent again otherwise"
+        raise ConfigurationError(message, operation="Payport", field="send_within")
     used = handlers if handlers is not None else Handlers()
     settings = JournalSettings(
         scope=check_scope(_FAKE_SCOPE if scope is None else scope),
         environment=provider.environment,
         clock=clock or _own_clock(provider) or SystemClock(),
         retries=retries,
+        breaker=breaker,
+        rate=_rate(provider, rate_limit),
+        send_within=send_within,
         deadline=float(deadline),
         call_timeout=float(timeout),
         on_events=used.subscribe,
     )
     return Session(settings=settings, provider=provider, handlers=used)
+
+
+def _rate(provider: PaymentProvider | AsyncPaymentProvider, asked: int | None) -> int | None:
+    """So many requests a second at most, or None for no limit of our own."""
+    if asked is None:
+        return provider.spec.rates.get(provider.environment)
+    if isinstance(asked, bool) or asked < 0:
+        message = "must be a whole number of requests a second, or 0 for no limit"
+        raise ConfigurationError(message, operation="Payport", field="rate_limit")
+    return asked or None
 
 
 def _own_clock(provider: object) -> Clock | None:
@@ -331,12 +379,6 @@ def _check_environment(provider: PaymentProvider | AsyncPaymentProvider, store: 
             operation="Payport",
             field="store",
         )
-    raise ConfigurationError(
-        "live keys are refused in this version: recovery after a crash is not part of it yet. "
-        "Use a test key.",
-        operation="Payport",
-        field="provider",
-    )
 
 
 def _described(client: object, session: Session) -> str:

@@ -15,9 +15,8 @@ from payport.operations.faults import raise_unless_known
 from payport.operations.fingerprint import fingerprint
 from payport.operations.plan import Beginning, Begun, Plan
 from payport.operations.records import Identity
-from payport.operations.steps import Steps, ask, transact
+from payport.operations.steps import Steps, transact
 from payport.providers.commands import CreateRefund, Operation
-from payport.providers.exchange import Call
 from payport.providers.spec import Capability
 
 if TYPE_CHECKING:
@@ -153,8 +152,7 @@ class RefundSteps:
             return known
         ref = known.provider_ref
         yield from self._session.at_home(intent, operation)
-        call = Call(timeout=self._session.settings.call_timeout)
-        outcome = yield from ask(lambda provider: provider.retrieve_refund(ref, call))
+        outcome = yield from self._session.asked(lambda p, call: p.retrieve_refund(ref, call))
         after = yield from self._session.observed(intent.id, outcome, operation)
         return self._there(after.refund(refund_id), refund_id, operation)
 

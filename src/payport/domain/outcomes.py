@@ -40,6 +40,8 @@ class FailureKind(StrEnum):
     RATE_LIMITED = "rate_limited"
     #: Proven not executed: no connection was made, or the provider says so.
     UNAVAILABLE = "unavailable"
+    #: Not sent: the provider's circuit breaker is open. Adapters do not use it.
+    CIRCUIT_OPEN = "circuit_open"
     #: A request with the same key is being executed at this moment.
     IN_PROGRESS = "in_progress"
     #: The key was used before with another body: something was executed that is not this request.
@@ -57,6 +59,7 @@ CERTAINTY: dict[FailureKind, Certainty] = {
     FailureKind.PERMISSION: Certainty.NO_EFFECT,
     FailureKind.RATE_LIMITED: Certainty.NO_EFFECT,
     FailureKind.UNAVAILABLE: Certainty.NO_EFFECT,
+    FailureKind.CIRCUIT_OPEN: Certainty.NO_EFFECT,
     FailureKind.IN_PROGRESS: Certainty.UNKNOWN,
     FailureKind.KEY_REUSED: Certainty.UNKNOWN,
     FailureKind.NOT_FOUND: Certainty.UNKNOWN,

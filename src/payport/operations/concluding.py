@@ -7,16 +7,25 @@ the facts, what the operation spoke for, its state, and the events that this mak
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from payport.domain.apply import Applied, apply
-from payport.domain.errors import NotFound
 from payport.domain.facts import AttemptFact, Facts, RefundStatus
 from payport.domain.outcomes import Certainty, combine
 from payport.operations.evidence import is_declined, proves
-from payport.operations.records import OperationRecord, OperationState
+from payport.operations.records import OperationRecord, OperationState, ResolutionRecord
+from payport.operations.settling import (
+    ended,
+    locked_operation,
+    locked_payment,
+    next_look,
+    released,
+    saved,
+    settled,
+)
 from payport.providers.commands import Operation, command_from_json
 from payport.providers.outcomes import Answer, Failure, Outcome
 
@@ -25,7 +34,9 @@ if TYPE_CHECKING:
     from payport.operations.plan import JournalSettings
     from payport.storage.base import Transaction
 
-__all__ = ["Concluding", "Observed", "locked_operation", "locked_payment", "released", "saved"]
+__all__ = ["Concluding", "Observed"]
+
+_log = logging.getLogger("payport.operations")
 
 
 class Observed(NamedTuple):
@@ -81,11 +92,11 @@ class Concluding:
         facts = _owned(answer.facts, record)
         intent = self.learn(tx, intent, facts, now).intent
         declined = is_declined(facts, record)
-        intent = _settled(intent, record)
+        intent = settled(intent, record)
         state = OperationState.REJECTED if declined else OperationState.CONFIRMED
         latest = max(record.latest_at, answer.provider_time or now)
         concluded = replace(
-            _ended(record, state, now),
+            ended(record, state, now),
             latest_at=max(latest, now),
             request_id=answer.request_id or record.request_id,
         )
@@ -114,6 +125,7 @@ class Concluding:
             # A send that proved to have no effect did not start the key's life either.
             first_sent_at=record.first_sent_at if certainty is Certainty.UNKNOWN else None,
             latest_at=max(record.latest_at, now, failure.provider_time or now),
+            next_look_at=next_look(record, now) if state is OperationState.UNKNOWN else None,
             concluded_at=None if certainty is Certainty.UNKNOWN else now,
             failure=failure.kind,
             failure_code=failure.code,
@@ -133,16 +145,16 @@ class Concluding:
         applied = self.learn(tx, intent, _numbered(tx, facts), now)
         intent = applied.intent
         standing = _standing(intent, facts)
-        open_refunds = [
-            r.key for r in intent.refunds if r.outcome is RefundStatus.UNKNOWN and r.key
-        ]
-        for key in {*intent.in_flight, *intent.unresolved, *open_refunds}:
+        for key in _concerned(intent, facts):
             record = tx.operation_by_key(key)
-            if record is not None and record.state in _OPEN and _proven(standing, record):
-                declined = is_declined(standing, record)
-                state = OperationState.REJECTED if declined else OperationState.CONFIRMED
-                tx.save_operation(_ended(record, state, now))
-                intent = _settled(intent, record)
+            if record is None or not _may_be_concluded(record) or not _proven(standing, record):
+                continue
+            declined = is_declined(standing, record)
+            state = OperationState.REJECTED if declined else OperationState.CONFIRMED
+            if record.is_concluded:
+                _reopened(tx, record, state, now)
+            tx.save_operation(ended(record, state, now))
+            intent = settled(intent, record)
         return Observed(saved(tx, intent), tie=applied.tie)
 
     def learn(self, tx: Transaction, intent: PaymentIntent, facts: Facts, now: datetime) -> Applied:
@@ -154,31 +166,44 @@ class Concluding:
         return applied
 
 
-def locked_operation(tx: Transaction, operation_id: str) -> OperationRecord:
-    """The journal's row, held until the end of the transaction. Raises NotFound."""
-    record = tx.operation(operation_id, lock=True)
-    if record is None:
-        message = "the operation's row is gone from the journal"
-        raise NotFound(message, operation="operations", reference=operation_id)
-    return record
-
-
-def locked_payment(tx: Transaction, record: OperationRecord) -> PaymentIntent:
-    """The operation's payment, held until the end of the transaction. Raises NotFound."""
-    intent = tx.payment(record.payment_id, lock=True)
-    if intent is None:
-        message = "the operation's payment is gone from the store"
-        raise NotFound(message, operation="operations", reference=record.id)
-    return intent
-
-
-def saved(tx: Transaction, intent: PaymentIntent) -> PaymentIntent:
-    """The payment as it was given, tokens and all, with the version that it is stored with."""
-    return intent.evolve(version=tx.save_payment(intent).version)
-
-
 #: States in which evidence may still come.
 _OPEN = frozenset({OperationState.SENT, OperationState.UNKNOWN, OperationState.NEEDS_REVIEW})
+#: Who reopens an operation when the provider's own object contradicts what was concluded.
+_EVIDENCE = "payport"
+
+
+def _concerned(intent: PaymentIntent, facts: Facts) -> set[str]:
+    """The keys of the operations that the facts may conclude."""
+    open_refunds = [r.key for r in intent.refunds if r.outcome is RefundStatus.UNKNOWN and r.key]
+    tags = [facts.tag, *(c.tag for c in facts.captures), *(r.tag for r in facts.refunds)]
+    told = [tag for tag in tags if tag is not None]
+    return {*intent.in_flight, *intent.unresolved, *open_refunds, *told}
+
+
+def _may_be_concluded(record: OperationRecord) -> bool:
+    """Whether evidence says something new: it outranks whatever was concluded without any."""
+    without_evidence = record.is_concluded and record.state is not OperationState.CONFIRMED
+    if record.state is OperationState.REJECTED and record.failure is None:
+        without_evidence = False
+    return record.state in _OPEN or without_evidence
+
+
+def _reopened(
+    tx: Transaction, record: OperationRecord, state: OperationState, now: datetime
+) -> None:
+    """Keep, beside what persons said, that the provider's object says otherwise."""
+    why = "the provider has an object that carries this operation's key"
+    _log.error("%s %s was %s: %s", record.operation, record.aggregate_id, record.state, why)
+    tx.add_resolution(
+        ResolutionRecord(
+            operation_id=record.id,
+            at=now,
+            author=_EVIDENCE,
+            reason=why,
+            from_state=record.state,
+            to_state=state,
+        )
+    )
 
 
 def _standing(intent: PaymentIntent, facts: Facts) -> Facts:
@@ -212,21 +237,6 @@ def _with_number(facts: Facts, number: int) -> tuple[AttemptFact, ...]:
     )
 
 
-def _ended(record: OperationRecord, state: OperationState, now: datetime) -> OperationRecord:
-    """The row, concluded by facts."""
-    return replace(
-        record,
-        state=state,
-        lease_owner=None,
-        lease_until=None,
-        latest_at=max(record.latest_at, now),
-        concluded_at=now,
-        failure=None,
-        failure_code=None,
-        failure_message=None,
-    )
-
-
 def _owned(facts: Facts, record: OperationRecord) -> Facts:
     """
     The facts of a direct answer, marked as this operation's where they do not say so themselves.
@@ -242,40 +252,3 @@ def _owned(facts: Facts, record: OperationRecord) -> Facts:
     if record.operation is Operation.CREATE_REFUND and len(refunds) == 1 and not refunds[0].tag:
         refunds = (replace(refunds[0], tag=record.key),)
     return replace(facts, attempts=attempts, captures=captures, refunds=refunds)
-
-
-def _without(keys: tuple[str, ...], key: str) -> tuple[str, ...]:
-    return tuple(other for other in keys if other != key)
-
-
-def _settled(intent: PaymentIntent, record: OperationRecord) -> PaymentIntent:
-    """The payment without what the operation spoke for: the facts say it now."""
-    captures = tuple(c for c in intent.captures if c.key != record.key or c.fact is not None)
-    return intent.evolve(
-        captures=captures,
-        in_flight=_without(intent.in_flight, record.key),
-        unresolved=_without(intent.unresolved, record.key),
-    )
-
-
-def released(
-    intent: PaymentIntent, record: OperationRecord, certainty: Certainty, why: str
-) -> PaymentIntent:
-    """The payment after a failure: proven failure releases what was spoken for, doubt keeps it."""
-    unknown = certainty is Certainty.UNKNOWN
-    outcome = RefundStatus.UNKNOWN if unknown else RefundStatus.FAILED
-    refunds = tuple(
-        replace(r, outcome=outcome, failure=why) if r.key == record.key and r.fact is None else r
-        for r in intent.refunds
-    )
-    captures = intent.captures
-    if not unknown:
-        captures = tuple(c for c in captures if c.key != record.key or c.fact is not None)
-    doubted = unknown and record.operation is not Operation.CREATE_REFUND
-    unresolved = _without(intent.unresolved, record.key)
-    return intent.evolve(
-        refunds=refunds,
-        captures=captures,
-        in_flight=_without(intent.in_flight, record.key),
-        unresolved=(*unresolved, record.key) if doubted else unresolved,
-    )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from payport.domain.errors import (
     AuthenticationFailed,
+    CircuitOpen,
     InvalidRequest,
     NotFound,
     OperationInProgress,
@@ -33,6 +34,7 @@ _PROVEN: dict[FailureKind, type[PayportError]] = {
     FailureKind.PERMISSION: ProviderPermissionDenied,
     FailureKind.RATE_LIMITED: RateLimited,
     FailureKind.UNAVAILABLE: ProviderUnavailable,
+    FailureKind.CIRCUIT_OPEN: CircuitOpen,
 }
 
 _UNKNOWN = frozenset({OperationState.UNKNOWN, OperationState.NEEDS_REVIEW, OperationState.SENT})

@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING, TypeVar
 
 from payport.domain.errors import OperationInProgress, StoreConflict, StoreError
 from payport.domain.outcomes import Certainty, FailureKind
-from payport.operations.concluding import Concluding, released
+from payport.operations.concluding import Concluding
+from payport.operations.gate import Gate
+from payport.operations.leases import Leases
 from payport.operations.plan import Concluded, Deadline, JournalSettings, Plan, new_owner
 from payport.operations.preparing import Claim, Message, Preparing
 from payport.operations.records import OperationRecord, OperationState
 from payport.operations.resolving import Resolving
 from payport.operations.sending import Sending, Turn, doubt_in
+from payport.operations.settling import released
 from payport.operations.steps import Steps, transact, wait
-from payport.providers.outcomes import Account, Failure, Outcome
+from payport.providers.outcomes import Account, Failure, Outcome, judged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,13 +53,16 @@ class Journal:
         settings: JournalSettings,
         spec: ProviderSpec,
         render: Callable[[Command, str], Request],
+        gate: Gate,
     ) -> None:
         self.settings = settings
         self.spec = spec
+        self.gate = gate
         self.concluding: Concluding = Concluding(settings)
-        self._preparing = Preparing(settings, spec, render)
-        self._sending = Sending(settings, spec, self._preparing)
-        self.resolving: Resolving = Resolving(settings, spec, self._sending)
+        self.leases: Leases = Leases(settings)
+        self._preparing = Preparing(settings, spec, render, self.leases)
+        self._sending = Sending(settings, spec, self.leases, gate)
+        self.resolving: Resolving = Resolving(settings, spec, self._sending, gate)
 
     def known(self, plan: Plan) -> Steps[Concluded | None]:
         """
@@ -118,6 +124,15 @@ class Journal:
             yield from wait(pause)
             pause = min(pause * 2, _LAST_LOOK)
 
+    def resume(self, turn: Turn) -> Steps[Concluded]:
+        """
+        Find out what became of an operation that was sent before, and write it down.
+
+        Raises:
+            StoreError: It could not be written down; the row says that it was sent.
+        """
+        return self._carried_out(turn, resume=True)
+
     def _carried_out(self, turn: Turn, *, resume: bool) -> Steps[Concluded]:
         """Send, or resolve what was sent before; then write down how it ended."""
         doubt: Failure | None = None
@@ -128,7 +143,8 @@ class Journal:
             doubt = doubt_in(outcome)
         if outcome is None or doubt is not None:
             outcome, review = yield from self.resolving.resolved(turn, doubt)
-        told = outcome
+        # What ended the search says nothing of the sends before it.
+        told = judged(outcome, answered=int(doubt is not None))
         record, intent = yield from _again(
             lambda tx: self.concluding.conclude(tx, turn.record, told, review=review)
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from payport.providers.breaker import DEFAULT_BREAKER, BreakerPolicy
 from payport.providers.retries import DEFAULT_RETRIES, RetryPolicy
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLOCK_TOLERANCE",
+    "DEFAULT_SEND_WITHIN",
     "Beginning",
     "Begun",
     "Concluded",
@@ -33,6 +35,9 @@ __all__ = [
     "new_owner",
 ]
 
+
+#: A customer who is present is not charged later than this after the payment was last asked for.
+DEFAULT_SEND_WITHIN = timedelta(minutes=15)
 
 #: How far two clocks may lie apart before one of them is taken to have stepped back.
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -123,7 +128,10 @@ class JournalSettings:
         lease_margin: Seconds that a lease outlives the one request it is taken for. It is renewed
             before each further try, so that a sender who died is not waited for longer than it
             takes a living one to try again.
-        send_within: How long after it was last asked for an operation may still be sent.
+        send_within: How long after it was last asked for an operation that charges a customer who
+            is present may still be sent.
+        breaker: When the provider is left alone, and for how long.
+        rate: So many requests a second at most; None for no limit of our own.
         on_events: Called in the transaction that stores new events.
     """
 
@@ -134,7 +142,9 @@ class JournalSettings:
     deadline: float = 20.0
     call_timeout: float = 10.0
     lease_margin: float = 1.0
-    send_within: timedelta = timedelta(minutes=15)
+    send_within: timedelta = DEFAULT_SEND_WITHIN
+    breaker: BreakerPolicy = DEFAULT_BREAKER
+    rate: int | None = None
     on_events: Callable[[Transaction, Sequence[DomainEvent], datetime], None] = field(
         default=_no_events
     )

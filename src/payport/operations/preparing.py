@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from payport.domain.errors import ConfigurationError, IdempotencyConflict
 from payport.domain.outcomes import Certainty
-from payport.operations.concluding import locked_operation, locked_payment, released, saved
 from payport.operations.evidence import baseline
 from payport.operations.keys import KeyParts, derive_key
-from payport.operations.plan import CLOCK_TOLERANCE, Beginning, Begun, Concluded
+from payport.operations.plan import Beginning, Begun, Concluded
 from payport.operations.records import OperationRecord, OperationState
+from payport.operations.settling import locked_operation, locked_payment, released, saved
 from payport.providers.commands import (
     Command,
     ConfirmPayment,
@@ -31,6 +31,7 @@ from payport.providers.outcomes import Account
 
 if TYPE_CHECKING:
     from payport.domain.payment_intent import PaymentIntent
+    from payport.operations.leases import Leases
     from payport.operations.plan import JournalSettings, Plan
     from payport.providers.spec import ProviderSpec
     from payport.storage.base import Transaction
@@ -97,10 +98,12 @@ class Preparing:
         settings: JournalSettings,
         spec: ProviderSpec,
         render: Callable[[Command, str], Request],
+        leases: Leases,
     ) -> None:
         self._settings = settings
         self._spec = spec
         self._render = render
+        self._leases = leases
 
     # -- prepare --------------------------------------------------------------------------------
 
@@ -142,7 +145,8 @@ class Preparing:
         record = replace(record, key=key, baseline=baseline(stored))
         intent = begun.intent
         if message is not None:
-            record = replace(record, lease_owner=owner, lease_until=self._lease_end(now))
+            until = self._leases.end(now)
+            record = replace(record, lease_owner=owner, lease_until=until, next_look_at=until)
             intent = intent.evolve(in_flight=(*intent.in_flight, key))
         tx.insert_operation(record)
         return Prepared(record=record, intent=saved(tx, intent), message=message)
@@ -205,7 +209,7 @@ class Preparing:
             state=OperationState.PREPARED if message is not None else OperationState.CONFIRMED,
             prepared_at=now,
             latest_at=now,
-            send_before=now + self._settings.send_within,
+            send_before=self._send_before(begun.command, now),
             concluded_at=now if message is None else None,
         )
 
@@ -234,7 +238,7 @@ class Preparing:
         record = locked_operation(tx, plan.identity.id)
         intent = locked_payment(tx, record)
         now = self._settings.clock.now()
-        if _is_over(record) or self._is_leased(record, owner, now):
+        if _is_over(record) or self._leases.is_held(record, owner, now):
             return Claim(record=record, intent=intent, granted=False)
         self._check_account(record, account, plan)
         message = known or stored_message(record)
@@ -251,17 +255,11 @@ class Preparing:
             )
             intent, message = self._begun_again(plan.begin(beginning), beginning, message)
         claimed = replace(
-            record,
-            state=OperationState.SENT,
+            self._leases.taken(record, owner, now),
             doubtful=record.doubtful or resume,
-            lease_owner=owner,
-            lease_until=self._lease_end(now),
-            fencing=record.fencing + 1,
             sends=record.sends + 1,
             first_sent_at=record.first_sent_at or now,
-            latest_at=max(record.latest_at, now),
-            send_before=now + self._settings.send_within,
-            concluded_at=None,
+            send_before=self._send_before(message.command, now) if message else record.send_before,
         )
         tx.save_operation(claimed)
         return Claim(record=claimed, intent=intent, granted=True, resume=resume, message=message)
@@ -280,16 +278,6 @@ class Preparing:
         intent = begun.intent.evolve(in_flight=(*begun.intent.in_flight, beginning.key))
         return saved(beginning.tx, intent), message
 
-    def renew(self, tx: Transaction, claimed: OperationRecord) -> bool:
-        """Lengthen our lease for another try; False where it is not ours any more."""
-        record = locked_operation(tx, claimed.id)
-        if record.state is not OperationState.SENT or record.fencing != claimed.fencing:
-            return False
-        now = self._settings.clock.now()
-        latest = max(record.latest_at, now)
-        tx.save_operation(replace(record, lease_until=self._lease_end(now), latest_at=latest))
-        return True
-
     def _check_account(self, record: OperationRecord, account: Account, plan: Plan) -> None:
         begun_at = (record.provider, record.account, record.endpoint)
         if begun_at != (self._spec.name, account.id, account.endpoint):
@@ -302,16 +290,17 @@ class Preparing:
                 reference=plan.reference,
             )
 
-    def _is_leased(self, record: OperationRecord, owner: str, now: datetime) -> bool:
-        held = record.state in {OperationState.PREPARED, OperationState.SENT}
-        if not held or record.lease_until is None or record.lease_owner == owner:
-            return False
-        # A lease that was written later than now was written by a clock that stepped back since:
-        # it is not waited for until that moment comes again.
-        return now < record.lease_until and now >= record.latest_at - CLOCK_TOLERANCE
+    def _send_before(self, command: Command, now: datetime) -> datetime:
+        """
+        Until when recovery may send the command again, if it was sent at all.
 
-    def _lease_end(self, now: datetime) -> datetime:
-        return now + timedelta(seconds=self._settings.lease)
+        A customer who is present is not charged hours later. What needs no customer is sent while
+        the provider knows the key, which bounds every send anyway.
+        """
+        life = self._spec.idempotency.life
+        if life is None or _charges_somebody_present(command):
+            return now + self._settings.send_within
+        return now + life
 
 
 def stored_message(record: OperationRecord) -> Message | None:
@@ -350,3 +339,9 @@ def _bare(command: Command) -> Command:
     if isinstance(command, CreatePayment | ConfirmPayment):
         return replace(command, terms=replace(command.terms, payment_method=None))
     return command
+
+
+def _charges_somebody_present(command: Command) -> bool:
+    if isinstance(command, CreatePayment) and not command.confirm:
+        return False
+    return isinstance(command, CreatePayment | ConfirmPayment) and not command.terms.off_session

@@ -10,7 +10,14 @@ from payport.domain.identifiers import Environment, Kind, derive_id
 from payport.domain.outcomes import FailureKind
 from payport.providers.commands import Operation
 
-__all__ = ["CONCLUDED", "Identity", "OperationRecord", "OperationState", "ResolutionRecord"]
+__all__ = [
+    "CONCLUDED",
+    "Identity",
+    "OperationRecord",
+    "OperationState",
+    "ResolutionRecord",
+    "Verdict",
+]
 
 
 class OperationState(StrEnum):
@@ -149,10 +156,20 @@ class OperationRecord:
         return self.state in CONCLUDED
 
 
+class Verdict(StrEnum):
+    """What a person found out about an operation."""
+
+    #: The provider carried it out.
+    EXECUTED = "executed"
+    #: The provider did not carry it out, and will not.
+    NOT_EXECUTED = "not_executed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolutionRecord:
     """
-    A person's word on an operation that nothing automatic could conclude. Kept for ever.
+    A person's word on an operation that nothing automatic could conclude, or the evidence that
+    contradicted what was concluded (author `payport`). Kept for ever.
 
     Attributes:
         at: When it was given.

@@ -15,7 +15,6 @@ from payport.operations.evidence import proves
 from payport.operations.plan import CLOCK_TOLERANCE, Deadline
 from payport.operations.preparing import stored_message
 from payport.operations.sending import Sending, Turn
-from payport.operations.steps import Steps, ask
 from payport.providers.commands import Lookup
 from payport.providers.exchange import Call
 from payport.providers.outcomes import Answer, Failure, Outcome
@@ -25,9 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from payport.domain.payment_intent import PaymentIntent
+    from payport.operations.gate import Gate
     from payport.operations.plan import JournalSettings
     from payport.operations.preparing import Message
     from payport.operations.records import OperationRecord
+    from payport.operations.steps import Steps
     from payport.providers.base import PaymentProvider
     from payport.providers.spec import ProviderSpec
 
@@ -36,17 +37,26 @@ __all__ = ["Resolving"]
 #: A key is not used in the last part of its life: it may be pruned while the request travels, and
 #: our measure of its age may be off by the tolerance.
 _KEY_MARGIN = timedelta(minutes=10)
-#: A webhook that did not come by then is not waited for. One that comes later still concludes.
+#: What was not told or shown by then is not waited for. What comes later still concludes.
 _TOLD_WITHIN = timedelta(days=1)
+#: Ways that may bring later what they did not bring at once.
+_LATE = frozenset({Resolution.FIND, Resolution.WEBHOOK})
+#: A provider that could not be read by then is not waited for: a person asks it.
+_ANSWERED_WITHIN = timedelta(days=3)
+#: Failures of a read by which the provider did answer: it has, or shows, no such object.
+_ANSWERED = frozenset({FailureKind.NOT_FOUND, FailureKind.INVALID_REQUEST})
 
 
 class Resolving:
     """Looks for evidence in the provider's order of resolution."""
 
-    def __init__(self, settings: JournalSettings, spec: ProviderSpec, sending: Sending) -> None:
+    def __init__(
+        self, settings: JournalSettings, spec: ProviderSpec, sending: Sending, gate: Gate
+    ) -> None:
         self._settings = settings
         self._spec = spec
         self._sending = sending
+        self._gate = gate
 
     def resolved(self, turn: Turn, doubt: Failure | None) -> Steps[tuple[Outcome, bool]]:
         """
@@ -61,6 +71,7 @@ class Resolving:
         last = doubt or Failure(
             kind=FailureKind.UNKNOWN, message="an earlier send may have been executed"
         )
+        unanswered = False
         for way in self._spec.resolution:
             if turn.deadline.remaining() <= 0:
                 return last, False
@@ -69,14 +80,18 @@ class Resolving:
             outcome = yield from self._tried(way, turn, turn.message)
             if isinstance(outcome, Answer):
                 return outcome, False
-            last = outcome or last
-        return last, not self._is_hopeful(turn.record)
+            if outcome is None:
+                continue
+            unanswered = unanswered or outcome.kind not in _ANSWERED
+            if way is Resolution.REPLAY or outcome.kind is FailureKind.CIRCUIT_OPEN:
+                last = outcome
+        return last, not self._is_hopeful(turn.record, unanswered=unanswered)
 
     def _tried(self, way: Resolution, turn: Turn, message: Message) -> Steps[Outcome | None]:
         """What one way of resolution brings; None where it does not apply or proves nothing."""
         match way:
             case Resolution.REPLAY:
-                if message.exact is None or not self._key_lives(turn.record):
+                if message.exact is None or not self._may_replay(turn.record):
                     return None
                 return (yield from self._sending.sent(turn, message))
             case Resolution.RETRIEVE:
@@ -86,10 +101,17 @@ class Resolving:
             case Resolution.WEBHOOK | Resolution.REVIEW:
                 return None
 
-    def _is_hopeful(self, record: OperationRecord) -> bool:
+    def _is_hopeful(self, record: OperationRecord, *, unanswered: bool) -> bool:
         """Whether anything but a person may still tell."""
-        told = Resolution.WEBHOOK in self._spec.resolution
-        return (told and self._age(record) < _TOLD_WITHIN) or self._key_lives(record)
+        age = self._age(record)
+        # A search may lag, and a webhook be late: what was not there yet may be a little later.
+        told = age < _TOLD_WITHIN and not _LATE.isdisjoint(self._spec.resolution)
+        return told or self._may_replay(record) or (unanswered and age < _ANSWERED_WITHIN)
+
+    def _may_replay(self, record: OperationRecord) -> bool:
+        """Whether the same request may still be sent: the key lives, and nobody is too late."""
+        now = self._settings.clock.now()
+        return record.request is not None and now < record.send_before and self._key_lives(record)
 
     def _key_lives(self, record: OperationRecord) -> bool:
         """Whether the provider is certain to know the key still."""
@@ -108,8 +130,9 @@ class Resolving:
         if ref is None or not self._spec.has(Capability.RETRIEVE_PAYMENT):
             return None
         outcome = yield from self._read(ref, turn.deadline)
-        proven = isinstance(outcome, Answer) and proves(outcome.facts, turn.record, ref)
-        return outcome if proven else None
+        if isinstance(outcome, Answer) and not proves(outcome.facts, turn.record, ref):
+            return None
+        return outcome
 
     def _found(self, turn: Turn, message: Message) -> Steps[Outcome | None]:
         if not self._spec.has(Capability.FIND):
@@ -117,8 +140,7 @@ class Resolving:
         ref: str | None = getattr(message.command, "payment_ref", None)
         lookup = Lookup(key=turn.record.key, command=message.command, payment_ref=ref)
         call = Call(timeout=self._sending.timeout(turn.deadline))
-        outcome = yield from _asked(lambda provider: provider.find(lookup, call))
-        return outcome if isinstance(outcome, Answer) else None
+        return (yield from self._asked(lambda provider: provider.find(lookup, call), turn.deadline))
 
     def read_again(self, record: OperationRecord, intent: PaymentIntent) -> Steps[Answer | None]:
         """
@@ -142,7 +164,17 @@ class Resolving:
 
     def _read(self, ref: str, deadline: Deadline) -> Steps[Outcome]:
         call = Call(timeout=self._sending.timeout(deadline))
-        return (yield from _asked(lambda provider: provider.retrieve_payment(ref, call)))
+        return (yield from self._asked(lambda p: p.retrieve_payment(ref, call), deadline))
+
+    def _asked(
+        self, question: Callable[[PaymentProvider], Outcome], deadline: Deadline
+    ) -> Steps[Outcome]:
+        """A read whose failures of any sort prove nothing."""
+        try:
+            return (yield from self._gate.asked(question, deadline.remaining))
+        except Exception as error:  # noqa: BLE001 - a failed read proves nothing
+            message = f"the adapter failed: {type(error).__name__}"
+            return Failure(kind=FailureKind.UNKNOWN, message=message, cause=error)
 
 
 class _Endless(Deadline):
@@ -156,12 +188,3 @@ class _Endless(Deadline):
 
 
 _FOR_EVER = _Endless()
-
-
-def _asked(question: Callable[[PaymentProvider], Outcome]) -> Steps[Outcome]:
-    """A read whose failures of any sort prove nothing."""
-    try:
-        return (yield from ask(question))
-    except Exception as error:  # noqa: BLE001 - a failed read proves nothing
-        message = f"the adapter failed: {type(error).__name__}"
-        return Failure(kind=FailureKind.UNKNOWN, message=message, cause=error)

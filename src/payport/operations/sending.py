@@ -21,8 +21,10 @@ from payport.providers.retries import Retrying
 from payport.providers.spec import Resolution
 
 if TYPE_CHECKING:
+    from payport.operations.gate import Gate
+    from payport.operations.leases import Leases
     from payport.operations.plan import JournalSettings
-    from payport.operations.preparing import Message, Preparing
+    from payport.operations.preparing import Message
     from payport.operations.records import OperationRecord
     from payport.providers.base import PaymentProvider
     from payport.providers.commands import Command
@@ -56,10 +58,13 @@ class Turn:
 class Sending:
     """Sends under a lease."""
 
-    def __init__(self, settings: JournalSettings, spec: ProviderSpec, preparing: Preparing) -> None:
+    def __init__(
+        self, settings: JournalSettings, spec: ProviderSpec, leases: Leases, gate: Gate
+    ) -> None:
         self._settings = settings
         self._spec = spec
-        self._preparing = preparing
+        self._leases = leases
+        self._gate = gate
 
     def sent(self, turn: Turn, message: Message) -> Steps[Outcome]:
         """Send, and send again what may be; the least certain outcome of it all."""
@@ -88,7 +93,19 @@ class Sending:
         return self._spec.idempotency.has_keys and Resolution.REPLAY in self._spec.resolution
 
     def once(self, turn: Turn, message: Message) -> Steps[Outcome]:
-        """Send once, if the lease allows it."""
+        """Send once, if the provider is well, a turn is free and the lease allows it."""
+        permit = yield from self._gate.entered(turn.deadline.remaining)
+        if isinstance(permit, Failure):
+            return permit
+        try:
+            outcome = yield from self._let_out(turn, message)
+        except BaseException:
+            permit.leave(None)
+            raise
+        permit.leave(None if _was_refused(outcome) else outcome)
+        return outcome
+
+    def _let_out(self, turn: Turn, message: Message) -> Steps[Outcome]:
         timeout = self.timeout(turn.deadline)
         held = yield from self._held(turn, timeout)
 
@@ -111,7 +128,7 @@ class Sending:
         if turn.lease.remaining() > timeout:
             return True
         renewed = Deadline(self._settings.clock, self._settings.lease)
-        ours = yield from transact(lambda tx: self._preparing.renew(tx, turn.record))
+        ours = yield from transact(lambda tx: self._leases.renew(tx, turn.record))
         if ours:
             turn.lease = renewed
         return ours
@@ -135,6 +152,11 @@ def _perform(provider: PaymentProvider, command: Command, call: Call) -> Outcome
             return provider.cancel_payment(command, call)
         case Operation.CREATE_REFUND:
             return provider.create_refund(command, call)
+
+
+def _was_refused(outcome: Outcome) -> bool:
+    """Whether our own time was over before anything was sent: that says nothing of the provider."""
+    return isinstance(outcome, Failure) and isinstance(outcome.cause, SendRefused)
 
 
 def doubt_in(outcome: Outcome) -> Failure | None:

@@ -6,20 +6,23 @@ Has no colour: it makes steps, and `Payport` and `AsyncPayport` carry them out.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from payport.domain.errors import NotFound
-from payport.domain.outcomes import FailureKind
 from payport.operations.faults import read_fault
+from payport.operations.gate import Gate
 from payport.operations.journal import Journal
+from payport.operations.plan import Deadline
 from payport.operations.preparing import check_home
-from payport.operations.steps import Steps, ask, transact
+from payport.operations.steps import Steps, transact
+from payport.providers.breaker import CircuitBreaker
 from payport.providers.exchange import Call
 from payport.providers.outcomes import Account, Answer, Failure
+from payport.providers.rates import rate_limit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from payport.domain.errors import PayportError
@@ -44,7 +47,7 @@ class ParseWebhook(Protocol):
         ...
 
 
-_log = logging.getLogger("payport.operations")
+T = TypeVar("T")
 
 
 class Session:
@@ -56,11 +59,14 @@ class Session:
         settings: JournalSettings,
         provider: PaymentProvider | AsyncPaymentProvider,
         handlers: Handlers,
+        gate: Gate | None = None,
         accounts: dict[str, Account] | None = None,
     ) -> None:
         self.settings = settings
         self.handlers = handlers
-        self.journal: Journal = Journal(settings, provider.spec, provider.render)
+        # Shared by the scopes of one client, like the account.
+        self.gate: Gate = gate or _gate(settings, provider.spec.name)
+        self.journal: Journal = Journal(settings, provider.spec, provider.render, self.gate)
         self.parse_webhook: ParseWebhook = provider.parse_webhook
         self._provider = provider
         # Shared by the scopes of one client: they have one provider, so one account.
@@ -93,6 +99,7 @@ class Session:
             settings=replace(self.settings, scope=scope),
             provider=self._provider,
             handlers=self.handlers,
+            gate=self.gate,
             accounts=self._accounts,
         )
 
@@ -106,12 +113,25 @@ class Session:
         known = self._accounts.get("")
         if known is not None:
             return known
-        call = Call(timeout=self.settings.call_timeout)
-        told = yield from ask(lambda provider: provider.account(call))
+        told = yield from self.asked(lambda provider, call: provider.account(call))
         if isinstance(told, Failure):
             raise self.fault(told, operation, reference) from told.cause
         self._accounts[""] = told
         return told
+
+    def asked(
+        self, question: Callable[[PaymentProvider, Call], T], seconds: float | None = None
+    ) -> Steps[T | Failure]:
+        """
+        Ask the provider something that changes nothing, if it is well and a turn is free.
+
+        Args:
+            seconds: How long it may take; the time-out of one request if left out.
+        """
+        timeout = self.settings.call_timeout if seconds is None else seconds
+        call = Call(timeout=timeout)
+        deadline = Deadline(self.settings.clock, timeout)
+        return self.gate.asked(lambda provider: question(provider, call), deadline.remaining)
 
     def execute(self, plan: Plan) -> Steps[Concluded]:
         """
@@ -139,8 +159,6 @@ class Session:
 
     def fault(self, failure: Failure, operation: str, reference: str) -> PayportError:
         """The error for a read that brought no facts; raise it from `failure.cause`."""
-        if failure.kind is FailureKind.AUTHENTICATION:
-            _log.critical("%s: %s refused the credentials", operation, self.spec.name)
         return read_fault(
             failure, operation=operation, reference=reference, provider=self.spec.name
         )
@@ -184,3 +202,9 @@ class Session:
             return concluding.observe(tx, stored, answer.facts).intent
 
         return (yield from transact(work))
+
+
+def _gate(settings: JournalSettings, name: str) -> Gate:
+    clock = settings.clock
+    breaker = CircuitBreaker(name, settings.breaker, clock.monotonic)
+    return Gate(breaker, rate_limit(settings.rate, clock.monotonic))

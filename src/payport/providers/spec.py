@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from payport.domain.errors import InvalidRequest, UnsupportedOperation
+from payport.domain.identifiers import Environment
 from payport.domain.money import Money
 from payport.domain.payment_intent import CaptureMethod
 from payport.providers.commands import (
@@ -137,6 +138,8 @@ class ProviderSpec:
         resolution: The ways to learn an unknown outcome, in order. The last one is REVIEW.
         exponents: Where the provider counts a currency's minor units otherwise than ISO 4217.
         steps: Where amounts have to be multiples of so many minor units.
+        rates: How many requests a second to send at most, by environment; no limit of our own where
+            none is named. Below what the provider allows, so that it does not have to refuse.
         unstorable: Names of request fields that must never enter a journal. A request that holds
             one of them says `storable=False`, which is what keeps it out; the contract compares.
         fake: Whether it moves no money at all: then scope and store may be left out.
@@ -149,6 +152,7 @@ class ProviderSpec:
     limits: Limits = field(default_factory=Limits)
     exponents: Mapping[str, int] = field(default_factory=dict[str, int])
     steps: Mapping[str, int] = field(default_factory=dict[str, int])
+    rates: Mapping[Environment, int] = field(default_factory=dict[Environment, int])
     unstorable: frozenset[str] = frozenset()
     fake: bool = False
 

@@ -57,3 +57,12 @@ class Agenda(dict[str, R]):
             if moment > now:
                 return
             yield self[key]
+
+    def outside(self, before: datetime, beyond: datetime) -> Iterator[R]:
+        """The rows whose moment lies before `before` or after `beyond`, the earliest first."""
+        for _, key in self._order[: bisect_left(self._order, (before, ""))]:
+            yield self[key]
+        later = bisect_left(self._order, beyond, key=lambda entry: entry[0])
+        for moment, key in self._order[later:]:
+            if moment > beyond:
+                yield self[key]

@@ -263,6 +263,22 @@ class Transaction(Protocol):
         """
         ...
 
+    def untended_operations(
+        self,
+        *,
+        environment: Environment,
+        before: datetime,
+        beyond: datetime,
+        limit: int,
+        scope: str | None = None,
+    ) -> Sequence[OperationRecord]:
+        """
+        Rows of any provider and account that nobody looks after, the longest due first by
+        (next_look_at, id): their `next_look_at` lies before `before`, long past, or after
+        `beyond`, where only a clock that was wrong can have put it.
+        """
+        ...
+
     # -- resolutions ------------------------------------------------------------------------------
 
     def add_resolution(self, resolution: ResolutionRecord) -> None:

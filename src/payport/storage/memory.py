@@ -318,6 +318,23 @@ class _MemoryTransaction:
         )
         return list(islice(due, limit))
 
+    def untended_operations(
+        self,
+        *,
+        environment: Environment,
+        before: datetime,
+        beyond: datetime,
+        limit: int,
+        scope: str | None = None,
+    ) -> Sequence[OperationRecord]:
+        """See `Transaction.untended_operations`."""
+        untended = (
+            record
+            for record in self._data.looked_for.outside(before, beyond)
+            if record.environment == environment and scope in {None, record.scope}
+        )
+        return list(islice(untended, limit))
+
     # -- resolutions ------------------------------------------------------------------------------
 
     def add_resolution(self, resolution: ResolutionRecord) -> None:

@@ -322,6 +322,27 @@ class SqlTransaction:
         )
         return [self._read(rows.operation_from, row) for row in due]
 
+    def untended_operations(
+        self,
+        *,
+        environment: Environment,
+        before: datetime,
+        beyond: datetime,
+        limit: int,
+        scope: str | None = None,
+    ) -> Sequence[OperationRecord]:
+        """See `Transaction.untended_operations`."""
+        narrowed = {} if scope is None else {"scope": scope}
+        untended = self._all(
+            self._sql.untended_operations[scope is not None],
+            environment=environment.value,
+            before=before,
+            beyond=beyond,
+            limit=limit,
+            **narrowed,
+        )
+        return [self._read(rows.operation_from, row) for row in untended]
+
     # -- resolutions ------------------------------------------------------------------------------
 
     def add_resolution(self, resolution: ResolutionRecord) -> None:

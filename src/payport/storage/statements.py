@@ -207,6 +207,23 @@ class Statements:
             .order_by(table.next_look_at, table.id)
             .limit(_bind("limit", type_=sa.Integer))
         )
+        strayed = sa.or_(
+            table.next_look_at < _bind("before", type_=Moment()),
+            table.next_look_at > _bind("beyond", type_=Moment()),
+        )
+        untended = (
+            sa.select(operations)
+            .where(table.environment == _bind("environment"))
+            .where(table.next_look_at.is_not(None))
+            .where(strayed)
+            .order_by(table.next_look_at, table.id)
+            .limit(_bind("limit", type_=sa.Integer))
+        )
+        #: By whether a scope is named. Few are; they are found among those that wait for a look.
+        self.untended_operations: Any = {
+            False: untended,
+            True: untended.where(table.scope == _bind("scope")),
+        }
         narrowed = {
             (False, False): due,
             (True, False): due.where(table.scope == _bind("scope")),

@@ -24,9 +24,8 @@ from payport.domain.errors import (
 )
 from payport.domain.events import UnmappedEvent, event_id
 from payport.domain.identifiers import digest
-from payport.operations.steps import Steps, ask, transact
+from payport.operations.steps import Steps, transact
 from payport.providers.deliveries import Delivery, WebhookRequest
-from payport.providers.exchange import Call
 from payport.providers.outcomes import Answer
 from payport.providers.spec import Capability
 from payport.storage.base import InboxRow, InboxState
@@ -202,7 +201,7 @@ def _settled(session: Session, payment_id: str, ref: str) -> Steps[None]:
     Both are committed, and the rank of their states decided which one stands. Where the provider
     cannot be read, or not now, it stays at that.
     """
-    outcome = yield from ask(lambda provider: provider.retrieve_payment(ref, _call(session)))
+    outcome = yield from session.asked(lambda provider, call: provider.retrieve_payment(ref, call))
     if isinstance(outcome, Answer):
         yield from session.observed(payment_id, _as_of_the_read(outcome), _PROCESS)
     else:
@@ -221,10 +220,6 @@ def _as_of_the_read(answer: Answer) -> Answer:
     return replace(answer, facts=answer.facts.restated(answer.provider_time.replace(microsecond=0)))
 
 
-def _call(session: Session) -> Call:
-    return Call(timeout=session.settings.call_timeout)
-
-
 def _fetched(session: Session, row: InboxRow) -> Steps[Facts | None]:
     """
     The delivery's facts; read from the provider where they cannot be trusted as they are, and None
@@ -235,7 +230,7 @@ def _fetched(session: Session, row: InboxRow) -> Steps[Facts | None]:
     ref = row.attempt_ref
     if ref is None or not session.spec.has(Capability.RETRIEVE_PAYMENT):
         return None
-    outcome = yield from ask(lambda provider: provider.retrieve_payment(ref, _call(session)))
+    outcome = yield from session.asked(lambda provider, call: provider.retrieve_payment(ref, call))
     if isinstance(outcome, Answer):
         return outcome.facts
     raise session.fault(outcome, _PROCESS, row.id) from outcome.cause

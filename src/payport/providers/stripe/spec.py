@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from payport.domain.errors import InvalidRequest
+from payport.domain.identifiers import Environment
 from payport.domain.money import Money
 from payport.providers.spec import (
     ALL_CAPABILITIES,
@@ -88,6 +89,8 @@ def spec_with(*, multicapture: bool) -> ProviderSpec:
         limits=Limits(max_amount=_MOST, metadata_keys=_METADATA_KEYS),
         exponents=EXPONENTS,
         steps=STEPS,
+        # https://docs.stripe.com/rate-limits
+        rates={Environment.LIVE: 100, Environment.TEST: 25},
     )
 
 

@@ -158,6 +158,34 @@ class Due:
             store.transact(work)
         assert _due(store, now=samples.after(days=1)) == ["order_1"]
 
+    def test_untended_operations_lie_long_past_or_impossibly_ahead(self, store: Store) -> None:
+        _put(
+            store,
+            _waiting("ahead", next_look_at=samples.after(hours=3)),
+            _waiting("edge_ahead", next_look_at=samples.after(hours=2)),
+            _waiting("edge_past", next_look_at=samples.after(days=-1)),
+            _waiting("past", next_look_at=samples.after(days=-2)),
+            _waiting("elsewhere", next_look_at=samples.after(days=-3), provider="other"),
+            _waiting("done", next_look_at=None),
+            _waiting("live", next_look_at=samples.after(days=-4), environment=Environment.LIVE),
+        )
+
+        def untended(**changes: Any) -> list[str]:
+            asked: dict[str, Any] = {
+                "environment": Environment.TEST,
+                "before": samples.after(days=-1),
+                "beyond": samples.after(hours=2),
+                "limit": _MANY,
+                **changes,
+            }
+            found = store.transact(lambda tx: tx.untended_operations(**asked))
+            return [record.aggregate_id.removeprefix("pay_") for record in found]
+
+        assert untended() == ["elsewhere", "past", "ahead"]
+        assert untended(limit=2) == ["elsewhere", "past"]
+        assert untended(scope=_waiting().scope) == ["elsewhere", "past", "ahead"]
+        assert untended(scope="another") == []
+
 
 def _tell(store: Store, *words: ResolutionRecord) -> None:
     def work(tx: Transaction) -> None:

@@ -1,0 +1,62 @@
+"""
+The gate that every request to a provider passes: the rate limit, then the circuit breaker.
+
+One gate belongs to one provider and account and is shared by all scopes of a client. It waits
+within the caller's time, and refuses without sending anything.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from payport.domain.outcomes import FailureKind
+from payport.operations.steps import Steps, ask, wait
+from payport.providers.outcomes import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from payport.providers.base import PaymentProvider
+    from payport.providers.breaker import CircuitBreaker, Permit
+    from payport.providers.rates import Pace
+
+__all__ = ["Gate"]
+
+T = TypeVar("T")
+
+
+class Gate:
+    """Lets requests out at a pace, while the provider is well."""
+
+    def __init__(self, breaker: CircuitBreaker, pace: Pace) -> None:
+        self.breaker = breaker
+        self._pace = pace
+
+    def entered(self, remaining: Callable[[], float]) -> Steps[Permit | Failure]:
+        """
+        Wait for a turn; the permit to send, or the failure that says why nothing may be sent.
+
+        Args:
+            remaining: Seconds left of the caller's time; a wait that does not fit is not begun.
+        """
+        while (seconds := self._pace.wait()) > 0:
+            if seconds >= remaining():
+                why = "not sent: no turn was free within the deadline, at the rate of this client"
+                return Failure(kind=FailureKind.RATE_LIMITED, message=why, retry_after=seconds)
+            yield from wait(seconds)
+        return self.breaker.enter()
+
+    def asked(
+        self, question: Callable[[PaymentProvider], T], remaining: Callable[[], float]
+    ) -> Steps[T | Failure]:
+        """Ask the provider something that changes nothing, or the failure to be let out."""
+        permit = yield from self.entered(remaining)
+        if isinstance(permit, Failure):
+            return permit
+        try:
+            outcome = yield from ask(question)
+        except BaseException:
+            permit.leave(None)
+            raise
+        permit.leave(outcome)
+        return outcome
