@@ -129,7 +129,9 @@ def differences(
     """
     found = _Comparison(version, names, incomparable)
     found.values(_Place(of="answer").key("status"), theirs[0], ours[0])
-    shown = [{name: told[name] for name in HEADERS if name in told} for _, told, _ in (theirs, ours)]
+    shown = [
+        {name: told[name] for name in HEADERS if name in told} for _, told, _ in (theirs, ours)
+    ]
     found.objects(_Place(of="headers"), *shown)
     if "error" in theirs[2] and "error" in ours[2]:
         found.objects(_Place(of="error"), theirs[2]["error"], ours[2]["error"])

@@ -155,7 +155,7 @@ def _a_payment(document: dict[str, Any]) -> None:
 
 
 def _an_older_payment(document: dict[str, Any]) -> None:
-    """It has a list of charges instead: the adapter asks for no such version, and guesses nothing."""
+    """It lists its charges instead: the adapter asks for no such version, and guesses nothing."""
     outcome = Ran(adapter().retrieve_payment(document["id"]), answer(document)).outcome
     assert isinstance(outcome, Failure)
     assert outcome.kind is FailureKind.UNKNOWN

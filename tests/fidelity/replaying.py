@@ -164,12 +164,12 @@ class _Replay:
             one.get("payment_method") == ref and one["status"] == "requires_action"
             for one in self._documents
         )
-        token = "pm_card_authenticationRequired" if asks else "pm_card_visa"  # noqa: S105 - public
+        token = "pm_card_authenticationRequired" if asks else "pm_card_visa"
         path = f"/v1/payment_methods/{token}/attach"
         self._make(ref, path, {"customer": self._names[customer]}, account)
 
     def _make_payment(self, body: dict[str, Any], account: str | None) -> None:
-        """A payment that Billing made: with the types of its payment method, and to be used again."""
+        """A payment as Billing makes it: with types of payment methods, for later use as well."""
         types = dict.fromkeys(body["payment_method_types"])
         fields = {
             "amount": str(body["amount"]),

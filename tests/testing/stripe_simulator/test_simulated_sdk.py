@@ -13,6 +13,7 @@ import urllib.request
 import httpx
 import pytest
 import stripe
+from sdk_calls import PAYMENT, InProcess, called, called_async
 from simulated import KEY
 
 from payport import Money
@@ -21,49 +22,13 @@ from payport.testing.stripe_simulator import API_VERSION
 from payport.testing.stripe_simulator import __main__ as command
 from payport.testing.stripe_simulator.asgi import AsgiApp
 from payport.testing.stripe_simulator.control import Control
-
-PAYMENT = {
-    "amount": 2_000,
-    "currency": "usd",
-    "confirm": True,
-    "payment_method": "pm_card_visa",
-    "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
-    "metadata": {"order": "order_1"},
-}
+from payport.testing.stripe_simulator.routes import ROUTES
 
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch, tmp_path):
     monkeypatch.setattr(stripe, "enable_telemetry", False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-
-
-class InProcess(stripe.HTTPClient):
-    """The SDK's own way to bring a transport."""
-
-    name = "simulator"
-
-    def __init__(self, simulator):
-        super().__init__()
-        self._client = httpx.Client(transport=simulator.transport())
-        self._async = httpx.AsyncClient(transport=simulator.async_transport())
-
-    def request(self, method, url, headers, post_data=None):
-        answer = self._client.request(method, url, headers=headers, content=post_data)
-        return answer.text, answer.status_code, answer.headers
-
-    async def request_async(self, method, url, headers, post_data=None):
-        answer = await self._async.request(method, url, headers=headers, content=post_data)
-        return answer.text, answer.status_code, answer.headers
-
-    async def sleep_async(self, secs):
-        await asyncio.sleep(0)
-
-    def close(self):
-        self._client.close()
-
-    async def close_async(self):
-        await self._async.aclose()
 
 
 @pytest.fixture
@@ -133,6 +98,19 @@ def test_the_sdk_awaits_too(simulator):
     refund, found = asyncio.run(story())
     assert (refund.amount, found) == (2_000, 6)
     assert simulator.bank.charged("order_1") == Money(12_000, "USD")
+
+
+EVERY_ROUTE = {route.name for route in ROUTES.values()}
+
+
+@pytest.mark.parametrize("awaited", [False, True], ids=["sync", "async"])
+def test_the_sdk_calls_every_endpoint_in_both_colours(simulator, awaited):
+    made = asyncio.run(called_async(simulator)) if awaited else called(simulator)
+    assert {call.route for call, _ in made} == EVERY_ROUTE
+    for call, told in made:
+        assert type(told) is call.kind, call
+        assert told.last_response.code == 200
+        assert call.kind not in {stripe.ListObject, stripe.SearchResultObject} or told.data, call
 
 
 def test_the_sdks_errors_are_raised_by_the_simulators_answers(simulator, client):

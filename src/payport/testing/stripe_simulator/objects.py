@@ -18,7 +18,6 @@ from payport.testing.stripe_simulator.memory import (
     Charge,
     Intent,
     Memory,
-    stripe_id,
     transaction_id,
 )
 from payport.testing.stripe_simulator.methods import billing_details, method_details
