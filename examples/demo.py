@@ -192,7 +192,7 @@ def describe(intent: PaymentIntent) -> str:
 
 
 def fidelity() -> tuple[str, bool]:
-    """How true the Stripe simulator and adapter are to recorded traffic, as `make fidelity` says."""
+    """How true the Stripe simulator and adapter are to real traffic, as `make fidelity` says."""
     sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "fidelity"))
     report = importlib.import_module("report").report()
     return report.summary, report.is_true

@@ -3,8 +3,8 @@
 
 It replays every recorded call at the simulator, has the adapter read every real answer, holds every
 request of the adapter's against the SDK's own types, and calls every endpoint with the plain SDK.
-It exits with 1 if anything differs for no written reason. Without the SDK and its
-HTTP client only the first is done.
+It exits with 1 if anything differs for no written reason. Without the SDK and an HTTP client only
+the first is done.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -43,7 +43,16 @@ class Section:
 
 def sections() -> tuple[Section, ...]:
     """All of them."""
-    return answers_read(), requests_sent(), calls_made()
+    return tuple(_carried_out(part) for part in (answers_read, requests_sent, calls_made))
+
+
+def _carried_out(part: Callable[[], Section]) -> Section:
+    """A part, or what it broke off with: the others are told all the same."""
+    try:
+        return part()
+    except Exception as error:  # noqa: BLE001 - whatever is raised is what is reported
+        what = f"{part.__name__} broke off: {error!r}"
+        return Section(summary=what, counts=Counter(), faults=(what,))
 
 
 def answers_read() -> Section:

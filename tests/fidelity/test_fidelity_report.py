@@ -73,6 +73,15 @@ def boom() -> None:
     raise ZeroDivisionError("oh")
 
 
+def test_a_part_that_breaks_off_is_told_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sections, "everything_sent", boom)
+    read, sent, called = sections.sections()
+    assert sent.faults == ("requests_sent broke off: ZeroDivisionError('oh')",)
+    assert not read.faults + called.faults
+
+
 def test_a_request_that_fits_no_type_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     (one, *_) = everything_sent()
     bad = one.request.body.replace(b"usd&confirm=true", b"usd&confirm=perhaps")

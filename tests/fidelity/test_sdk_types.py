@@ -27,6 +27,15 @@ def test_nothing_else_is_sent() -> None:
     assert {one.route for one in everything_sent()} == set(TYPES)
 
 
+def test_a_lookup_asks_the_newest_first_then_the_search_and_then_reads() -> None:
+    asked = [one.route.partition(" ")[2] for one in everything_sent() if "by search" in one.what]
+    pages, found = asked[:-2], asked[-2:]
+    assert pages == ["/v1/payment_intents"] * 3
+    assert found == ["/v1/payment_intents/search", "/v1/payment_intents/{id}"]
+    newest = [one.route for one in everything_sent() if "the newest" in one.what]
+    assert newest == ["GET /v1/payment_intents"]
+
+
 def test_the_simulator_takes_every_request() -> None:
     declined = [one.what for one in everything_sent() if one.status != 200]
     assert declined == ["confirm after a decline"]

@@ -1,4 +1,4 @@
-"""What a customer has to do next, as a PaymentIntent tells it: leave the page, or let the SDK act."""
+"""What a customer has to do next, as a PaymentIntent tells it: leave the page, or authenticate."""
 
 from __future__ import annotations
 
