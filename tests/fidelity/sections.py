@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import stripe
 from reading import readings
-from sdk_calls import called, called_async
+from sdk_calls import called, called_async, in_process
 from sdk_types import TYPES, misfits
 from sending import everything_sent
 
@@ -97,9 +97,11 @@ def calls_made() -> Section:
     faults: list[str] = []
     routes = {route.name for route in ROUTES.values()}
     with _without_telemetry():
+        one, other = StripeSimulator(), StripeSimulator()
+        awaited = called_async(in_process(other), other.clock.advance)
         colours = {
-            "sync": called(StripeSimulator()),
-            "async": asyncio.run(called_async(StripeSimulator())),
+            "sync": called(in_process(one), one.clock.advance),
+            "async": asyncio.run(awaited),
         }
     for colour, made in colours.items():
         counts[colour] = len({call.route for call, _ in made})

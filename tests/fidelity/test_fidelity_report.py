@@ -106,7 +106,7 @@ def test_a_request_that_fits_no_type_is_told(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_an_endpoint_that_is_not_called_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     called = sections.called
-    monkeypatch.setattr(sections, "called", lambda simulator: called(simulator)[:-1])
+    monkeypatch.setattr(sections, "called", lambda *about: called(*about)[:-1])
     told = sections.calls_made()
     assert told.faults == ("sync: retrieve_event was never called",)
     assert "30 of 31 endpoints called sync, 31 async, 1 faults" in told.summary

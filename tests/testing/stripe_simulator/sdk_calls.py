@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import httpx
@@ -16,9 +17,11 @@ import stripe
 
 from payport.testing import StripeSimulator
 
-__all__ = ["CALLS", "PAYMENT", "InProcess", "TypedCall", "called", "called_async"]
+__all__ = ["CALLS", "PAYMENT", "Transport", "TypedCall", "called", "called_async", "in_process"]
 
 KEY = "sk_test_obviously_fake"
+#: Moves a clock by seconds.
+Advance = Callable[[int], object]
 PAYMENT = {
     "amount": 2_000,
     "currency": "usd",
@@ -29,15 +32,15 @@ PAYMENT = {
 }
 
 
-class InProcess(stripe.HTTPClient):
-    """The SDK's own way to bring a transport."""
+class Transport(stripe.HTTPClient):
+    """The SDK's own way to bring a transport: clients of both colours."""
 
     name = "simulator"
 
-    def __init__(self, simulator: StripeSimulator) -> None:
+    def __init__(self, client: httpx.Client, awaited: httpx.AsyncClient) -> None:
         super().__init__()
-        self._client = httpx.Client(transport=simulator.transport())
-        self._async = httpx.AsyncClient(transport=simulator.async_transport())
+        self._client = client
+        self._async = awaited
 
     def request(self, method: str, url: str, headers: Any, post_data: Any = None) -> Any:
         answer = self._client.request(method, url, headers=headers, content=post_data)
@@ -57,6 +60,14 @@ class InProcess(stripe.HTTPClient):
 
     async def close_async(self) -> None:
         await self._async.aclose()
+
+
+def in_process(simulator: StripeSimulator) -> Transport:
+    """A transport to a simulator in this process."""
+    return Transport(
+        httpx.Client(transport=simulator.transport()),
+        httpx.AsyncClient(transport=simulator.async_transport()),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,46 +227,55 @@ CALLS: tuple[TypedCall, ...] = (
 
 
 class _Story:
-    """The calls at a simulator, and the ids that became known."""
+    """The calls, and the ids that became known."""
 
-    def __init__(self, simulator: StripeSimulator) -> None:
-        self._simulator = simulator
-        self.transport = InProcess(simulator)
-        self.client = stripe.StripeClient(KEY, http_client=self.transport)
+    def __init__(self, transport: Transport, advance: Advance, url: str) -> None:
+        self._advance = advance
+        addresses = {"api": url}
+        client = stripe.StripeClient(KEY, http_client=transport, base_addresses=addresses)
+        self._services = client.v1
         self._ids: dict[str, str] = {}
+        self.made: list[tuple[TypedCall, Any]] = []
 
     def calls(self, suffix: str) -> Iterator[tuple[TypedCall, Callable[[], Any]]]:
         for call in CALLS:
             if call.later:
-                self._simulator.clock.advance(call.later)
+                self._advance(call.later)
             service, _, method = call.service.partition(".")
-            function = getattr(getattr(self.client.v1, service), method + suffix)
-            arguments = call.arguments(self._ids)
-            yield call, lambda function=function, arguments=arguments: function(*arguments)
+            function = getattr(getattr(self._services, service), method + suffix)
+            yield call, partial(function, *call.arguments(self._ids))
 
     def learn(self, call: TypedCall, told: Any) -> None:
-        one = told.data[0] if isinstance(told, stripe.ListObject) else told
+        self.made.append((call, told))
         if call.keeps is not None:
+            one = told.data[0] if isinstance(told, stripe.ListObject) else told
             self._ids[call.keeps] = one.id
 
 
-def called(simulator: StripeSimulator) -> list[tuple[TypedCall, Any]]:
-    """Make all calls, and return what each returned."""
-    story, found = _Story(simulator), []
+def called(
+    transport: Transport, advance: Advance, url: str = stripe.DEFAULT_API_BASE
+) -> list[tuple[TypedCall, Any]]:
+    """
+    Make all calls, and return what each returned.
+
+    Args:
+        transport: Is closed afterwards.
+        advance: Moves the simulator's clock by seconds.
+        url: Where the simulator is.
+    """
+    story = _Story(transport, advance, url)
     for call, ask in story.calls(""):
-        told = ask()
-        story.learn(call, told)
-        found.append((call, told))
-    story.transport.close()
-    return found
+        story.learn(call, ask())
+    transport.close()
+    return story.made
 
 
-async def called_async(simulator: StripeSimulator) -> list[tuple[TypedCall, Any]]:
+async def called_async(
+    transport: Transport, advance: Advance, url: str = stripe.DEFAULT_API_BASE
+) -> list[tuple[TypedCall, Any]]:
     """`called`, awaited."""
-    story, found = _Story(simulator), []
+    story = _Story(transport, advance, url)
     for call, ask in story.calls("_async"):
-        told = await ask()
-        story.learn(call, told)
-        found.append((call, told))
-    await story.transport.close_async()
-    return found
+        story.learn(call, await ask())
+    await transport.close_async()
+    return story.made

@@ -13,7 +13,7 @@ import urllib.request
 import httpx
 import pytest
 import stripe
-from sdk_calls import PAYMENT, InProcess, called, called_async
+from sdk_calls import PAYMENT, Transport, called, called_async, in_process
 from simulated import KEY
 
 from payport import Money
@@ -38,7 +38,7 @@ def simulator():
 
 @pytest.fixture
 def client(simulator):
-    return stripe.StripeClient(KEY, http_client=InProcess(simulator), max_network_retries=0)
+    return stripe.StripeClient(KEY, http_client=in_process(simulator), max_network_retries=0)
 
 
 def buy_and_return(payments, refunds):
@@ -85,7 +85,7 @@ def test_the_sdk_buys_and_returns_in_process(simulator, client):
 
 def test_the_sdk_awaits_too(simulator):
     async def story():
-        client = stripe.StripeClient(KEY, http_client=InProcess(simulator))
+        client = stripe.StripeClient(KEY, http_client=in_process(simulator))
         payments = client.v1.payment_intents
         made = await payments.create_async(PAYMENT)
         refund = await client.v1.refunds.create_async({"payment_intent": made.id})
@@ -105,7 +105,17 @@ EVERY_ROUTE = {route.name for route in ROUTES.values()}
 
 @pytest.mark.parametrize("awaited", [False, True], ids=["sync", "async"])
 def test_the_sdk_calls_every_endpoint_in_both_colours(simulator, awaited):
-    made = asyncio.run(called_async(simulator)) if awaited else called(simulator)
+    transport, advance = in_process(simulator), simulator.clock.advance
+    check_calls(made(transport, advance, awaited=awaited))
+
+
+def made(transport, advance, *more, awaited):
+    if awaited:
+        return asyncio.run(called_async(transport, advance, *more))
+    return called(transport, advance, *more)
+
+
+def check_calls(made):
     assert {call.route for call, _ in made} == EVERY_ROUTE
     for call, told in made:
         assert type(told) is call.kind, call
@@ -202,6 +212,16 @@ def test_the_sdk_buys_and_returns_over_a_socket(process, remote):
     found = remote.v1.payment_intents.search(query)
     assert ref in [one.id for one in found.data]
     assert "charge.refunded" in {event["type"] for event in process.control("events")["events"]}
+
+
+@pytest.mark.parametrize("awaited", [False, True], ids=["sync", "async"])
+def test_the_sdk_calls_every_endpoint_over_a_socket_too(process, awaited):
+    transport = Transport(httpx.Client(trust_env=False), httpx.AsyncClient(trust_env=False))
+
+    def advance(seconds):
+        process.control("advance", seconds=seconds)
+
+    check_calls(made(transport, advance, process.url, awaited=awaited))
 
 
 def test_a_lost_answer_over_a_socket_is_a_broken_connection(process, remote):
