@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check bench simulate clean test-env check-env
+.PHONY: help demo test check fidelity bench simulate clean test-env check-env
 
 PY := .venv/bin/python
 export PYTHON
@@ -40,6 +40,9 @@ check: check-env  ## Lint, format check, types (mypy, pyright), import rules
 	$(PY) -m pyright
 	PATH="$(CURDIR)/.venv/bin:$$PATH" $(PY) -m pyright --verifytypes payport --ignoreexternal
 	.venv/bin/lint-imports --no-logo --no-cache
+
+fidelity: test-env  ## Hold the Stripe adapter and its simulator against Stripe's real traffic
+	@$(PY) tests/fidelity/report.py
 
 bench: test-env  ## Measure, and write docs/benchmarks.md
 	$(PY) benchmarks/run.py

@@ -1,12 +1,13 @@
 """
 `make demo`: five payments on the fake with a SQLite file, asked twice, one killed in the middle.
 
-It ends with a table of what was asked, how often, and what the bank moved, and exits with 1 if the
-two disagree.
+It ends with a table of what was asked, how often, and what the bank moved, and with how true the
+Stripe simulator is to recorded traffic. It exits with 1 if the two disagree, or if it is not true.
 """
 
 from __future__ import annotations
 
+import importlib
 import logging
 import sys
 import tempfile
@@ -190,6 +191,13 @@ def describe(intent: PaymentIntent) -> str:
     return str(intent.status)
 
 
+def fidelity() -> tuple[str, bool]:
+    """How true the Stripe simulator and adapter are to real traffic, as `make fidelity` says."""
+    sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "fidelity"))
+    report = importlib.import_module("report").report()
+    return report.summary, report.is_true
+
+
 def main() -> int:
     """Tell the stories, print the table, and compare it with the bank's books."""
     # One process alone uses this file: that is what the warning about old SQLite versions asks.
@@ -207,7 +215,9 @@ def main() -> int:
     wrong = [line.order for line in lines if line.expected != line.moved]
     print()
     print(f"{shop.asked} requests, {shop.kills} killed, {len(wrong)} orders moved the wrong money")
-    return 1 if wrong or not shop.kills else 0
+    summary, is_true = fidelity()
+    print(summary)
+    return 1 if wrong or not shop.kills or not is_true else 0
 
 
 if __name__ == "__main__":

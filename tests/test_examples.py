@@ -62,6 +62,7 @@ def test_the_demo_moves_the_right_money_although_it_is_killed() -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 killed, 0 orders moved the wrong money" in done.stdout
+    assert "Stripe simulator: 288 recorded calls" in done.stdout
 
 
 @dataclass

@@ -9,10 +9,12 @@ import hmac
 import inspect
 import itertools
 import json
+import re
 import textwrap
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from payport.domain.frozen import FrozenMapping
 from payport.domain.money import Money
@@ -26,7 +28,7 @@ from payport.providers.commands import (
     Terms,
 )
 from payport.providers.deliveries import WebhookRequest
-from payport.providers.exchange import Call, Response
+from payport.providers.exchange import Call, Request, Response
 from payport.providers.stripe import API_VERSION, AsyncStripeProvider, StripeProvider
 from payport.providers.stripe.adapter import StripeAdapter
 from payport.providers.stripe.settings import settings_from
@@ -147,6 +149,22 @@ EVERY_COMMAND = {
     "refund": refunding(),
     "refund with everything": refunding(Money(5, "USD"), metadata={"why": "late"}),
 }
+
+
+def form_of(request: Request) -> dict[str, Any]:
+    """The fields of a request, nested again."""
+    text = request.body.decode() or urlsplit(request.target).query
+    tree: dict[str, Any] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text)):
+        *path, last = re.findall(r"[^\[\]]+", name)
+        place = tree
+        for step in path:
+            place = place.setdefault(step, {})
+        assert last not in place, f"{name} is there twice"
+        place[last] = value
+    return {
+        name: list(value.values()) if name == "expand" else value for name, value in tree.items()
+    }
 
 
 # -- objects --------------------------------------------------------------------------------------

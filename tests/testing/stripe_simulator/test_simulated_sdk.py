@@ -13,6 +13,7 @@ import urllib.request
 import httpx
 import pytest
 import stripe
+from sdk_calls import PAYMENT, Transport, called, called_async, in_process
 from simulated import KEY
 
 from payport import Money
@@ -21,49 +22,13 @@ from payport.testing.stripe_simulator import API_VERSION
 from payport.testing.stripe_simulator import __main__ as command
 from payport.testing.stripe_simulator.asgi import AsgiApp
 from payport.testing.stripe_simulator.control import Control
-
-PAYMENT = {
-    "amount": 2_000,
-    "currency": "usd",
-    "confirm": True,
-    "payment_method": "pm_card_visa",
-    "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
-    "metadata": {"order": "order_1"},
-}
+from payport.testing.stripe_simulator.routes import ROUTES
 
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch, tmp_path):
     monkeypatch.setattr(stripe, "enable_telemetry", False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-
-
-class InProcess(stripe.HTTPClient):
-    """The SDK's own way to bring a transport."""
-
-    name = "simulator"
-
-    def __init__(self, simulator):
-        super().__init__()
-        self._client = httpx.Client(transport=simulator.transport())
-        self._async = httpx.AsyncClient(transport=simulator.async_transport())
-
-    def request(self, method, url, headers, post_data=None):
-        answer = self._client.request(method, url, headers=headers, content=post_data)
-        return answer.text, answer.status_code, answer.headers
-
-    async def request_async(self, method, url, headers, post_data=None):
-        answer = await self._async.request(method, url, headers=headers, content=post_data)
-        return answer.text, answer.status_code, answer.headers
-
-    async def sleep_async(self, secs):
-        await asyncio.sleep(0)
-
-    def close(self):
-        self._client.close()
-
-    async def close_async(self):
-        await self._async.aclose()
 
 
 @pytest.fixture
@@ -73,7 +38,7 @@ def simulator():
 
 @pytest.fixture
 def client(simulator):
-    return stripe.StripeClient(KEY, http_client=InProcess(simulator), max_network_retries=0)
+    return stripe.StripeClient(KEY, http_client=in_process(simulator), max_network_retries=0)
 
 
 def buy_and_return(payments, refunds):
@@ -120,7 +85,7 @@ def test_the_sdk_buys_and_returns_in_process(simulator, client):
 
 def test_the_sdk_awaits_too(simulator):
     async def story():
-        client = stripe.StripeClient(KEY, http_client=InProcess(simulator))
+        client = stripe.StripeClient(KEY, http_client=in_process(simulator))
         payments = client.v1.payment_intents
         made = await payments.create_async(PAYMENT)
         refund = await client.v1.refunds.create_async({"payment_intent": made.id})
@@ -133,6 +98,29 @@ def test_the_sdk_awaits_too(simulator):
     refund, found = asyncio.run(story())
     assert (refund.amount, found) == (2_000, 6)
     assert simulator.bank.charged("order_1") == Money(12_000, "USD")
+
+
+EVERY_ROUTE = {route.name for route in ROUTES.values()}
+
+
+@pytest.mark.parametrize("awaited", [False, True], ids=["sync", "async"])
+def test_the_sdk_calls_every_endpoint_in_both_colours(simulator, awaited):
+    transport, advance = in_process(simulator), simulator.clock.advance
+    check_calls(made(transport, advance, awaited=awaited))
+
+
+def made(transport, advance, *more, awaited):
+    if awaited:
+        return asyncio.run(called_async(transport, advance, *more))
+    return called(transport, advance, *more)
+
+
+def check_calls(made):
+    assert {call.route for call, _ in made} == EVERY_ROUTE
+    for call, told in made:
+        assert type(told) is call.kind, call
+        assert told.last_response.code == 200
+        assert call.kind not in {stripe.ListObject, stripe.SearchResultObject} or told.data, call
 
 
 def test_the_sdks_errors_are_raised_by_the_simulators_answers(simulator, client):
@@ -224,6 +212,16 @@ def test_the_sdk_buys_and_returns_over_a_socket(process, remote):
     found = remote.v1.payment_intents.search(query)
     assert ref in [one.id for one in found.data]
     assert "charge.refunded" in {event["type"] for event in process.control("events")["events"]}
+
+
+@pytest.mark.parametrize("awaited", [False, True], ids=["sync", "async"])
+def test_the_sdk_calls_every_endpoint_over_a_socket_too(process, awaited):
+    transport = Transport(httpx.Client(trust_env=False), httpx.AsyncClient(trust_env=False))
+
+    def advance(seconds):
+        process.control("advance", seconds=seconds)
+
+    check_calls(made(transport, advance, process.url, awaited=awaited))
 
 
 def test_a_lost_answer_over_a_socket_is_a_broken_connection(process, remote):

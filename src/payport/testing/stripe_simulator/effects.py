@@ -187,7 +187,7 @@ class Effects:
             "balance_type": "payments",
             "created": created,
             "currency": entry.currency.lower(),
-            "description": None,
+            "description": self._description(entry),
             "exchange_rate": None,
             "fee": 0,
             "fee_details": [],
@@ -205,6 +205,14 @@ class Effects:
             payment = self._memory.vault.payments[entry.payment]
             return stripe_id("ch", payment.tries[-1].ref)
         return stripe_id(prefix, entry.effect)
+
+    def _description(self, entry: Entry) -> str | None:
+        """What the payment said when the money came in."""
+        if entry.kind is not EntryKind.CHARGE or entry.payment is None:
+            return None
+        payment = self._memory.vault.payments[entry.payment]
+        told: str | None = self._memory.intent_of(payment).fields.get("description")
+        return told
 
     def _put_fee(self, document: Doc, fee: int) -> None:
         document["fee"] = fee

@@ -18,16 +18,14 @@ from payport.testing.stripe_simulator.memory import (
     Charge,
     Intent,
     Memory,
-    stripe_id,
     transaction_id,
 )
 from payport.testing.stripe_simulator.methods import billing_details, method_details
-from payport.testing.tokens import Challenge
+from payport.testing.stripe_simulator.next_actions import next_action
 
 __all__ = ["STATUSES", "Payments", "last_error", "refunded"]
 
 _SECOND: Final = 1_000_000
-_CHALLENGE_PAGE: Final = "https://hooks.stripe.invalid/redirect/authenticate"
 _S = State
 
 STATUSES: Final = {
@@ -113,10 +111,10 @@ class Payments:
             "livemode": self._live,
             "managed_payments": {"enabled": False},
             "metadata": dict(intent.metadata),
-            "next_action": _next_action(intent) if payment.state is _S.CHALLENGED else None,
+            "next_action": self._next_action(intent) if payment.state is _S.CHALLENGED else None,
             "on_behalf_of": None,
             "payment_method": method.id if method is not None and not refused else None,
-            "payment_method_configuration_details": {"id": "pmc_3Simulated", "parent": None},
+            "payment_method_configuration_details": _configuration(fields),
             "payment_method_options": _options(fields),
             "payment_method_types": get("allowed_payment_method_types") or ["card", "link"],
             "payment_record": None,
@@ -184,7 +182,7 @@ class Payments:
             "radar_options": {},
             "receipt_email": get("receipt_email") or None,
             "receipt_number": None,
-            "receipt_url": f"https://pay.stripe.invalid/receipts/{charge.id}" if taken else None,
+            "receipt_url": _receipt(charge) if status == "succeeded" else None,
             "refunded": bool(back) and back >= (taken or amount),
             "review": None,
             "shipping": _shipping(get("shipping")),
@@ -196,6 +194,9 @@ class Payments:
             "transfer_data": None,
             "transfer_group": get("transfer_group"),
         }
+
+    def _next_action(self, intent: Intent) -> Doc:
+        return next_action(intent, merchant=self._memory.bank.account)
 
     def _transaction(self, intent: Intent) -> str | None:
         """
@@ -222,6 +223,11 @@ def _automatic(fields: Doc) -> Doc | None:
     return {"allow_redirects": redirects, "enabled": asked.get("enabled") == "true"}
 
 
+def _configuration(fields: Doc) -> Doc | None:
+    """The dashboard's settings, where they decide which payment methods there are."""
+    return {"id": "pmc_3Simulated", "parent": None} if _automatic(fields) is not None else None
+
+
 def _options(fields: Doc) -> Doc:
     asked: Doc = fields.get("payment_method_options") or {}
     card: Doc = asked.get("card") or {}
@@ -243,27 +249,6 @@ _SHOWN_IF_ASKED: Final = (
 )
 
 
-def _next_action(intent: Intent) -> Doc:
-    payment, fields = intent.payment, intent.fields
-    challenge = payment.card.challenge if payment.card is not None else None
-    back = fields.get("return_url")
-    if challenge is Challenge.REDIRECT and back and not fields.get("use_stripe_sdk"):
-        secret = payment.secret or ""
-        page = f"{_CHALLENGE_PAGE}/{intent.id}?client_secret={secret}"
-        return {"redirect_to_url": {"return_url": back, "url": page}, "type": "redirect_to_url"}
-    sdk = {
-        "directory_server_name": "visa",
-        "merchant": "acct_simulated",
-        "one_click_authn": None,
-        "server_transaction_id": f"{intent.id}_{payment.round}",
-        "three_d_secure_2_source": stripe_id("payatt", payment.tries[-1].ref),
-        "three_ds_method_url": "",
-        "three_ds_optimizations": "k",
-        "type": "stripe_3ds2_fingerprint",
-    }
-    return {"type": "use_stripe_sdk", "use_stripe_sdk": sdk}
-
-
 def _shipping(given: Any) -> Doc | None:
     if not given:
         return None
@@ -276,6 +261,10 @@ def _shipping(given: Any) -> Doc | None:
         "phone": given.get("phone"),
         "tracking_number": given.get("tracking_number"),
     }
+
+
+def _receipt(charge: Charge) -> str:
+    return f"https://pay.stripe.invalid/receipts/{charge.id}"
 
 
 def _descriptor(fields: Doc) -> str:
