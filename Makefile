@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fidelity bench simulate clean test-env check-env
+.PHONY: help demo test check fidelity bench docs simulate clean test-env check-env
 
 PY := .venv/bin/python
 export PYTHON
@@ -46,6 +46,9 @@ fidelity: test-env  ## Hold the Stripe adapter and its simulator against Stripe'
 
 bench: test-env  ## Measure, and write docs/benchmarks.md
 	$(PY) benchmarks/run.py
+
+docs: test-env  ## Write the tables of docs/providers/stripe.md from the code
+	@$(PY) scripts/provider_docs.py
 
 simulate: test-env  ## Run the property tests with many more, always new, examples
 	$(PY) -m pytest -m hypothesis --hypothesis-profile=long -o faulthandler_timeout=0

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from payport.client.listing import AsyncListing, Listing, Page
     from payport.client.payport import AsyncPayport, Payport
+    from payport.client.provider_listing import ProviderPayment, ProviderRefund
     from payport.domain.actions import ClientToken, NextAction, Redirect
     from payport.domain.declines import Decline, DeclineAdvice, DeclineReason, DeclineSource
     from payport.domain.errors import (
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
         RefundSucceeded,
         UnmappedEvent,
     )
-    from payport.domain.facts import CaptureStatus, DisputeStatus, RefundStatus
+    from payport.domain.facts import AttemptStatus, CaptureStatus, DisputeStatus, RefundStatus
     from payport.domain.identifiers import Environment
     from payport.domain.money import Money
     from payport.domain.payment_intent import Capture, CaptureMethod, PaymentIntent, PaymentStatus
@@ -79,6 +80,7 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "AsyncListing",
     "AsyncPayport",
+    "AttemptStatus",
     "AuthenticationFailed",
     "BreakerPolicy",
     "BreakerState",
@@ -124,7 +126,9 @@ __all__ = [
     "Payport",
     "PayportError",
     "ProviderFault",
+    "ProviderPayment",
     "ProviderPermissionDenied",
+    "ProviderRefund",
     "ProviderUnavailable",
     "RateLimited",
     "Receipt",
@@ -161,6 +165,10 @@ _HOMES = {
     "payport.client.payport": (
         "AsyncPayport",
         "Payport",
+    ),
+    "payport.client.provider_listing": (
+        "ProviderPayment",
+        "ProviderRefund",
     ),
     "payport.domain.actions": (
         "ClientToken",
@@ -213,6 +221,7 @@ _HOMES = {
         "UnmappedEvent",
     ),
     "payport.domain.facts": (
+        "AttemptStatus",
         "CaptureStatus",
         "DisputeStatus",
         "RefundStatus",

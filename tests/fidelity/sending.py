@@ -29,6 +29,7 @@ from payport.domain.money import Money
 from payport.domain.refund import RefundReason
 from payport.providers.commands import Command, Lookup
 from payport.providers.exchange import Request
+from payport.providers.listings import PaymentsQuery, RefundsQuery
 from payport.providers.outcomes import Answer
 from payport.testing import StripeSimulator
 from payport.testing.stripe_simulator import HttpRequest
@@ -68,7 +69,7 @@ class Sent:
 def everything_sent() -> tuple[Sent, ...]:
     """All requests, in the order in which they were sent."""
     sender = _Sender()
-    for story in (_creations, _confirmations, _captures, _refunds, _reads, _searches):
+    for story in (_creations, _confirmations, _captures, _refunds, _reads, _searches, _listings):
         story(sender)
     return tuple(sender.sent)
 
@@ -236,6 +237,24 @@ def _searches(sender: _Sender) -> None:
     sender.run("find by search", one.find(Lookup(key=first, command=creating())))
     newest = sender.do("to be found", creating())
     sender.run("find among the newest", one.find(Lookup(key=newest, command=creating())))
+
+
+def _listings(sender: _Sender) -> None:
+    """What the account holds, page by page, with every filter."""
+    one = adapter()
+    sender.do("a customer's payment", creating(customer=sender.customer))
+    paid = sender.ref
+    moment = sender.simulator.clock.now()
+    filters: tuple[dict[str, Any], ...] = (
+        {},
+        {"created_from": moment},
+        {"created_before": moment, "limit": 7},
+        {"customer": sender.customer, "after": paid},
+    )
+    for asked in filters:
+        told = ", ".join(asked) or "everything"
+        sender.run(f"list payments by {told}", one.list_payments(PaymentsQuery(**asked)))
+    sender.run("list refunds", one.list_refunds(RefundsQuery(payment_ref=paid)))
 
 
 #: More refunds than a charge tells of.

@@ -30,12 +30,21 @@ from payport.providers.commands import (
 )
 from payport.providers.deliveries import WebhookRequest
 from payport.providers.exchange import Call, Request, Response, SendRefused, TransportError
+from payport.providers.listings import (
+    AsyncListingProvider,
+    AsyncListsPayments,
+    ListingAdapter,
+    ListsPayments,
+    SyncListingProvider,
+)
 from payport.providers.outcomes import Account, Answer, Failure
 from payport.providers.spec import ALL_CAPABILITIES, IdempotencyProfile, ProviderSpec, Resolution
 
 PURE = {"render", "parse_webhook"}
 PROTOCOLS = (PaymentProvider, AsyncPaymentProvider)
 RUNNERS = (SyncProvider, AsyncProvider)
+LISTINGS = (ListsPayments, AsyncListsPayments)
+LISTING_RUNNERS = (SyncListingProvider, AsyncListingProvider)
 
 
 def methods(kind):
@@ -89,6 +98,20 @@ def test_runners_have_the_signatures_of_their_protocols():
     for protocol, runner in zip(PROTOCOLS, RUNNERS, strict=True):
         for name, method in methods(protocol).items():
             assert inspect.signature(method) == inspect.signature(methods(runner)[name]), name
+
+
+def test_the_optional_protocol_is_one_in_both_colours():
+    wanted = {"list_payments", "list_refunds"}
+    for protocol, runner in zip(LISTINGS, LISTING_RUNNERS, strict=True):
+        told = {name: method for name, method in methods(protocol).items() if method is not None}
+        assert set(told) == wanted
+        assert set(methods(runner)) == wanted | set(methods(PaymentProvider))
+        for name, method in told.items():
+            assert inspect.signature(method) == inspect.signature(methods(runner)[name])
+            assert inspect.iscoroutinefunction(method) is (protocol is AsyncListsPayments)
+            assert inspect.signature(method) == inspect.signature(methods(ListsPayments)[name])
+            assert method.__doc__
+    assert {*methods(ListingAdapter)} >= wanted
 
 
 def test_an_adapter_has_every_operation_of_the_protocol():

@@ -13,7 +13,13 @@ from mistakes import MISTAKES
 from payport.testing import Behaviour, FakeProvider, stripe_like
 from payport.testing.provider_contract import FakeHarness, Merchant, ProviderContract
 
-for _module in ("broken_certainty", "broken_edges", "broken_effects", "broken_webhooks"):
+for _module in (
+    "broken_certainty",
+    "broken_edges",
+    "broken_effects",
+    "broken_listings",
+    "broken_webhooks",
+):
     importlib.import_module(_module)
 
 

@@ -14,6 +14,8 @@ ACKNOWLEDGING = {
     Capability.RETRIEVE_PAYMENT: "payments cannot be read",
     Capability.RETRIEVE_REFUND: "refunds cannot be read",
     Capability.FIND: "there is no search",
+    Capability.LIST_PAYMENTS: "payments cannot be listed",
+    Capability.LIST_REFUNDS: "refunds cannot be listed",
 }
 
 

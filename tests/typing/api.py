@@ -13,6 +13,7 @@ from typing import Any, assert_never, assert_type
 from payport import (
     AsyncListing,
     AsyncPayport,
+    AttemptStatus,
     Capture,
     CaptureMethod,
     CaptureStatus,
@@ -37,6 +38,8 @@ from payport import (
     PaymentSucceeded,
     Payport,
     PayportError,
+    ProviderPayment,
+    ProviderRefund,
     RateLimited,
     Receipt,
     ReceiptStatus,
@@ -251,6 +254,19 @@ def errors(pay: Payport) -> None:
         assert_type(error.money_may_have_moved, bool)
 
 
+def from_the_provider(pay: Payport, moment: datetime) -> None:
+    """What the provider itself holds."""
+    held = pay.payments.list_from_provider(
+        created_from=moment, created_before=moment, customer="cus_1"
+    )
+    assert_type(held, Listing[ProviderPayment])
+    assert_type(next(iter(held)).status, AttemptStatus)
+    assert_type(held.page().items[0].payment_id, str | None)
+    back = pay.refunds.list_from_provider(payment="pay_1")
+    assert_type(back, Listing[ProviderRefund])
+    assert_type(next(iter(back)).status, RefundStatus)
+
+
 async def awaited() -> None:
     """The same, awaited."""
     async with AsyncPayport(AsyncFakeProvider(), handlers=handlers) as pay:
@@ -267,6 +283,8 @@ async def awaited() -> None:
         assert_type(await pay.refunds.get(refund.id), Refund)
         listing = pay.payments.list()
         assert_type(listing, AsyncListing[PaymentIntent])
+        assert_type(pay.payments.list_from_provider(), AsyncListing[ProviderPayment])
+        assert_type(pay.refunds.list_from_provider(payment="pay_1"), AsyncListing[ProviderRefund])
         assert_type(aiter(listing), AsyncIterator[PaymentIntent])
         async for one in listing:
             assert_type(one, PaymentIntent)

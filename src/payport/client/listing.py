@@ -1,4 +1,4 @@
-"""Listings from the store: lazy, newest first, and page by page with a cursor."""
+"""Listings: lazy, newest first, and page by page with a cursor; here those from the store."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import binascii
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from payport.client.validation import check_limit
 from payport.domain.errors import InvalidRequest
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from payport.storage.base import Transaction
 
-__all__ = ["AsyncListing", "Listing", "ListingSteps", "Page"]
+__all__ = ["AsyncListing", "Listing", "ListingSteps", "Page", "Pages"]
 
 T = TypeVar("T")
 
@@ -38,6 +38,14 @@ class Page(Generic[T]):
 
     items: tuple[T, ...]
     next_cursor: str | None
+
+
+class Pages(Protocol[T]):
+    """What a listing reads its pages from."""
+
+    def page(self, cursor: str | None, limit: int) -> Steps[Page[T]]:
+        """One page. Raises InvalidRequest for a bad cursor or limit, before any I/O."""
+        ...
 
 
 class ListingSteps(Generic[T]):
@@ -100,7 +108,7 @@ def _place_in(cursor: str) -> Cursor | None:
 class Listing(Generic[T]):
     """An iterable of rows; pages are read as they are needed."""
 
-    def __init__(self, steps: ListingSteps[T], drive: Callable[[Steps[Any]], Any]) -> None:
+    def __init__(self, steps: Pages[T], drive: Callable[[Steps[Any]], Any]) -> None:
         self._steps = steps
         self._drive = drive
 
@@ -131,9 +139,7 @@ class Listing(Generic[T]):
 class AsyncListing(Generic[T]):
     """An async iterable of rows; pages are read as they are needed."""
 
-    def __init__(
-        self, steps: ListingSteps[T], drive: Callable[[Steps[Any]], Awaitable[Any]]
-    ) -> None:
+    def __init__(self, steps: Pages[T], drive: Callable[[Steps[Any]], Awaitable[Any]]) -> None:
         self._steps = steps
         self._drive = drive
 

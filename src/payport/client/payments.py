@@ -8,6 +8,7 @@ from payport.client.attempt_steps import AttemptSteps
 from payport.client.hold_steps import HoldSteps
 from payport.client.listing import AsyncListing, Listing, ListingSteps
 from payport.client.payment_reads import PaymentReads
+from payport.client.provider_listing import ProviderPayment, ProviderPayments
 from payport.client.terms import Given
 from payport.client.validation import check_moment, checked_status
 from payport.domain.payment_intent import CaptureMethod, PaymentIntent, PaymentStatus
@@ -205,6 +206,34 @@ class Payments:
         steps = _listing(self._session, created_from, created_before, status)
         return Listing(steps, self._drive)
 
+    def list_from_provider(
+        self,
+        *,
+        created_from: datetime | None = None,
+        created_before: datetime | None = None,
+        customer: str | None = None,
+    ) -> Listing[ProviderPayment]:
+        """
+        The payments that the provider holds, whoever made them, newest first: a lazy iterable with
+        `.page(cursor=, limit=)`. Each page is one request, sent when it is needed; a provider may
+        give fewer on a page than asked for. Nothing is stored.
+
+        Args:
+            created_from: Made there at this aware moment or later.
+            created_before: Made there earlier than this aware moment.
+            customer: The provider's id of a customer.
+
+        Raises:
+            UnsupportedOperation: The provider lists none.
+        """
+        steps = ProviderPayments(
+            self._session,
+            created_from=created_from,
+            created_before=created_before,
+            customer=customer,
+        )
+        return Listing(steps, self._drive)
+
 
 class AsyncPayments:
     """Payments, awaited. Each method is that of `Payments`."""
@@ -312,6 +341,22 @@ class AsyncPayments:
     ) -> AsyncListing[PaymentIntent]:
         """See `Payments.list`; the listing is an async iterable."""
         steps = _listing(self._session, created_from, created_before, status)
+        return AsyncListing(steps, self._drive)
+
+    def list_from_provider(
+        self,
+        *,
+        created_from: datetime | None = None,
+        created_before: datetime | None = None,
+        customer: str | None = None,
+    ) -> AsyncListing[ProviderPayment]:
+        """See `Payments.list_from_provider`; the listing is an async iterable."""
+        steps = ProviderPayments(
+            self._session,
+            created_from=created_from,
+            created_before=created_before,
+            customer=customer,
+        )
         return AsyncListing(steps, self._drive)
 
 

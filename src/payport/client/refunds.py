@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from payport.client.listing import AsyncListing, Listing, ListingSteps
+from payport.client.provider_listing import ProviderRefund, ProviderRefunds
 from payport.client.refund_steps import RefundSteps
 from payport.client.validation import check_id, check_moment, checked_status
 from payport.domain.facts import RefundStatus
@@ -97,6 +98,19 @@ class Refunds:
         steps = _listing(self._session, payment, created_from, created_before, status)
         return Listing(steps, self._drive)
 
+    def list_from_provider(self, *, payment: str) -> Listing[ProviderRefund]:
+        """
+        The refunds of a payment that the provider holds, whoever made them; a lazy iterable as
+        `Payments.list_from_provider` is one.
+
+        Args:
+            payment: payport's id of the payment.
+
+        Raises:
+            UnsupportedOperation: The provider lists none.
+        """
+        return Listing(ProviderRefunds(self._session, payment=payment), self._drive)
+
 
 class AsyncRefunds:
     """Refunds, awaited. Each method is that of `Refunds`."""
@@ -145,6 +159,10 @@ class AsyncRefunds:
         """See `Refunds.list`; the listing is an async iterable."""
         steps = _listing(self._session, payment, created_from, created_before, status)
         return AsyncListing(steps, self._drive)
+
+    def list_from_provider(self, *, payment: str) -> AsyncListing[ProviderRefund]:
+        """See `Refunds.list_from_provider`; the listing is an async iterable."""
+        return AsyncListing(ProviderRefunds(self._session, payment=payment), self._drive)
 
 
 def _listing(

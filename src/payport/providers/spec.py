@@ -64,6 +64,10 @@ class Capability(StrEnum):
     RETRIEVE_REFUND = "retrieve_refund"
     #: Objects can be found by our tag.
     FIND = "find"
+    #: All payments that it holds can be listed: it is `payport.providers.listings.ListsPayments`.
+    LIST_PAYMENTS = "list_payments"
+    #: The refunds of a payment can be listed; the same.
+    LIST_REFUNDS = "list_refunds"
     #: It sends webhooks.
     WEBHOOKS = "webhooks"
     #: Saved methods can be charged while the customer is absent.

@@ -19,8 +19,8 @@ from payport.domain.errors import ConfigurationError
 from payport.domain.identifiers import Environment
 from payport.domain.secrets import Secret
 from payport.operations.clock import Clock
-from payport.providers.base import AsyncProvider, SyncProvider
 from payport.providers.deliveries import WebhookRequest
+from payport.providers.listings import AsyncListingProvider, SyncListingProvider
 from payport.testing.bank.bank import Bank
 from payport.testing.bank.behaviour import Behaviour
 from payport.testing.clock import FakeClock
@@ -33,6 +33,8 @@ from payport.testing.script import Asked, Script, Scripted
 __all__ = ["AsyncFakeProvider", "FakeProvider"]
 
 ACCOUNT: Final = "acct_fake"
+#: What can be scripted of a fake beside the operations that every provider has.
+LISTINGS: Final = ("list_payments", "list_refunds")
 API_KEY: Final = "fake_key_0001"
 
 
@@ -97,7 +99,7 @@ class _Setup:
             if secrets is not None:
                 bank.sign_with(*secrets)
         self.bank = bank
-        self.script = Script()
+        self.script = Script(more=LISTINGS)
         self.server = bank.face(FakeServer)
         self.api_key = api_key if isinstance(api_key, Secret) else Secret(api_key)
         self.adapter = FakeAdapter(
@@ -191,9 +193,9 @@ class _Controls:
         return outbox.take(duplicate=duplicate, shuffle=shuffle, api_version=api_version)
 
 
-class FakeProvider(_Controls, SyncProvider[FakeAdapter]):
+class FakeProvider(_Controls, SyncListingProvider[FakeAdapter]):
     """
-    The fake, blocking. A `PaymentProvider`.
+    The fake, blocking. A `PaymentProvider` that `ListsPayments`.
 
     Args:
         behaviour: What kind of processor it is: `stripe_like()` unless told, `adyen_like()`,
@@ -252,7 +254,7 @@ class FakeProvider(_Controls, SyncProvider[FakeAdapter]):
         return delivered
 
 
-class AsyncFakeProvider(_Controls, AsyncProvider[FakeAdapter]):
+class AsyncFakeProvider(_Controls, AsyncListingProvider[FakeAdapter]):
     """The fake, awaited. An `AsyncPaymentProvider`. See `FakeProvider`."""
 
     def __init__(

@@ -25,6 +25,7 @@ from payport.testing._provider_contract.fake_harness import FakeHarness
 from payport.testing._provider_contract.forgeries import ForgeryChecks
 from payport.testing._provider_contract.harness import Harness, Rig, Sent
 from payport.testing._provider_contract.idempotency import IdempotencyChecks
+from payport.testing._provider_contract.listings import ListingChecks
 from payport.testing._provider_contract.merchant import Merchant
 from payport.testing._provider_contract.money import MoneyChecks
 from payport.testing._provider_contract.payments import PaymentChecks
@@ -41,6 +42,7 @@ class ProviderContract(
     PaymentChecks,
     CaptureChecks,
     RefundChecks,
+    ListingChecks,
     IdempotencyChecks,
     DoubtChecks,
     SendingChecks,

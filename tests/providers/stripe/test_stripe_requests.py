@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -14,6 +15,8 @@ from stripe import params
 from stripe_help import (
     EVERY_COMMAND,
     KEY,
+    MOMENT,
+    NOW,
     TAG,
     adapter,
     canceling,
@@ -30,6 +33,7 @@ from payport.domain.payment_intent import CaptureMethod
 from payport.domain.refund import RefundReason
 from payport.providers.commands import Lookup
 from payport.providers.exchange import Request
+from payport.providers.listings import PaymentsQuery, RefundsQuery
 from payport.providers.stripe import API_VERSION
 from payport.providers.stripe.requests import REASONS, Requests, encoded
 
@@ -54,6 +58,13 @@ def every_read() -> list[Request]:
         ask.refunds("find", "pi_1", "re_9"),
         ask.disputes("retrieve_payment", "pi_1", None),
         ask.one_refund("re_1", "retrieve_refund"),
+        ask.listed_payments(PaymentsQuery()),
+        ask.listed_payments(
+            PaymentsQuery(
+                created_from=MOMENT, created_before=MOMENT, customer="cus_1", after="pi_9", limit=7
+            )
+        ),
+        ask.listed_refunds(RefundsQuery(payment_ref="pi_1", after="re_9", limit=7)),
     ]
 
 
@@ -98,7 +109,9 @@ def test_any_texts_are_written_as_the_sdk_writes_them(texts: dict[str, str]) -> 
     assert as_the_sdk_writes("POST", "/v1/refunds", again)[1] == wanted
 
 
-@pytest.mark.parametrize("request_", every_read(), ids=lambda request: request.target[:60])
+@pytest.mark.parametrize(
+    "request_", every_read(), ids=lambda one: f"{one.operation} {one.target[:60]}"
+)
 def test_a_read_changes_nothing_and_has_no_key(request_: Request) -> None:
     assert not request_.mutates
     assert request_.key is None
@@ -254,6 +267,43 @@ def test_an_id_that_could_lead_elsewhere_is_refused_before_anything_is_sent(ref:
     ):
         with pytest.raises(InvalidRequest):
             read()
+
+
+@pytest.mark.parametrize(
+    ("moment", "second"),
+    [
+        (MOMENT, NOW),
+        (MOMENT + timedelta(microseconds=1), NOW + 1),
+        (MOMENT - timedelta(hours=1), NOW - 3_600),
+    ],
+)
+def test_a_window_begins_and_ends_at_the_next_whole_second(moment: datetime, second: int) -> None:
+    ask = Requests(account=None, multicapture=False)
+    query = PaymentsQuery(created_from=moment, created_before=moment)
+    assert form_of(ask.listed_payments(query))["created"] == {
+        "gte": str(second),
+        "lt": str(second),
+    }
+
+
+def test_a_listing_asks_for_no_more_than_stripe_gives() -> None:
+    ask = Requests(account="acct_1", multicapture=False)
+    asked = ask.listed_payments(PaymentsQuery(limit=1_000))
+    assert form_of(asked)["limit"] == "100"
+    assert asked.headers["Stripe-Account"] == "acct_1"
+
+
+@pytest.mark.parametrize("given", ["../x", "", "pi 1", "pi?1"])
+def test_a_cursor_or_customer_that_could_lead_elsewhere_is_refused(given: str) -> None:
+    ask = Requests(account=None, multicapture=False)
+    with pytest.raises(InvalidRequest, match="cursor"):
+        ask.listed_payments(PaymentsQuery(after=given))
+    with pytest.raises(InvalidRequest, match="customer"):
+        ask.listed_payments(PaymentsQuery(customer=given))
+    with pytest.raises(InvalidRequest, match="cursor"):
+        ask.listed_refunds(RefundsQuery(payment_ref="pi_1", after=given))
+    with pytest.raises(InvalidRequest, match="payment_ref"):
+        ask.listed_refunds(RefundsQuery(payment_ref=given))
 
 
 def test_a_key_that_could_end_a_query_is_refused() -> None:

@@ -191,16 +191,42 @@ def test_nothing_is_reported_about_the_machine(make: Any, wire: respx.Router) ->
         assert agent.keys().isdisjoint({"telemetry_id", "platform", "uname"})
 
 
-def test_nothing_is_written_to_the_home_directory(tmp_path: Any) -> None:
-    code = """
+#: Programs that read an account and charge a card, in a process that nothing else was done in.
+PROGRAMS = {
+    "sync": """
 import httpx
-from payport.providers.exchange import Call
+from payport import Money, Payport
 from payport.providers.stripe import StripeProvider
-answers = httpx.MockTransport(lambda request: httpx.Response(200, json={"id": "acct_1"}))
-client = httpx.Client(transport=answers)
+from payport.testing import StripeSimulator
+
+client = httpx.Client(transport=StripeSimulator().transport())
 provider = StripeProvider(api_key="sk_test_fake", http_client=client)
-print(provider.account(Call()).id)
-"""
+with Payport(provider, scope="shop", store="memory") as pay:
+    print(pay.payments.create(
+        reference="order", amount=Money(500, "USD"), payment_method="pm_card_visa", confirm=True
+    ).status)
+""",
+    "async": """
+import asyncio, httpx
+from payport import AsyncPayport, Money
+from payport.providers.stripe import AsyncStripeProvider
+from payport.testing import StripeSimulator
+
+async def main():
+    client = httpx.AsyncClient(transport=StripeSimulator().async_transport())
+    provider = AsyncStripeProvider(api_key="sk_test_fake", http_client=client)
+    async with AsyncPayport(provider, scope="shop", store="memory") as pay:
+        print((await pay.payments.create(
+            reference="order", amount=Money(500, "USD"), payment_method="pm_card_visa", confirm=True
+        )).status)
+
+asyncio.run(main())
+""",
+}
+
+
+@pytest.mark.parametrize("code", list(PROGRAMS.values()), ids=list(PROGRAMS))
+def test_nothing_is_written_to_the_home_directory(tmp_path: Any, code: str) -> None:
     homes = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "xdg")}
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -209,8 +235,25 @@ print(provider.account(Call()).id)
         text=True,
         check=True,
     )
-    assert done.stdout.strip() == "acct_1"
+    assert done.stdout.strip() == "succeeded"
     assert not list(tmp_path.rglob("*"))
+
+
+def test_the_sdk_would_write_to_the_home_directory(tmp_path: Any) -> None:
+    """Else the test above proves nothing."""
+    code = """
+import httpx, stripe
+
+class Client(stripe.HTTPClient):
+    name = "mock"
+    def request(self, method, url, headers, post_data=None, **usage):
+        return "{}", 200, {}
+
+stripe.StripeClient("sk_test_fake", http_client=Client()).raw_request("get", "/v1/account")
+"""
+    homes = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "xdg")}
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, **homes}, check=True)
+    assert list(tmp_path.rglob("telemetry_id"))
 
 
 def test_the_pinned_version_is_the_sdks_own() -> None:

@@ -215,6 +215,30 @@ def test_a_restricted_key_does_what_it_is_allowed(shop):
     answer = shop.send("POST", "refunds", payment_intent=paid["id"])
     error = shop.refuses(answer, 403, "more_permissions_required")
     assert "rak_charge_write" in error["message"]
+    assert f"on account '{shop.simulator.bank.account}'" in error["message"]
+
+
+def test_a_restricted_key_sees_nothing_within_an_object_that_it_may_not_read(shop):
+    shop.simulator.restrict(KEY, ["payment_intent_write"])
+    paid = shop.pay()
+    asked = f"payment_intents/{paid['id']}"
+    error = shop.refuses(
+        shop.send("GET", asked, **{"expand[0]": "latest_charge"}), 403, "more_permissions_required"
+    )
+    assert "rak_charge_read" in error["message"]
+    for enough in ("charge_read", "charge_write"):
+        shop.simulator.restrict(KEY, ["payment_intent_write", enough])
+        answer = shop.send("GET", asked, **{"expand[0]": "latest_charge.refunds"})
+        assert answer.json()["latest_charge"]["refunds"]["data"] == []
+
+
+def test_who_may_write_may_read(shop):
+    paid = shop.pay()
+    shop.simulator.restrict(KEY, ["payment_intent_write"])
+    assert shop.send("GET", f"payment_intents/{paid['id']}").status_code == 200
+    shop.simulator.restrict(KEY, ["payment_intent_read"])
+    refused = shop.send("POST", "payment_intents", amount=1, currency="usd")
+    shop.refuses(refused, 403, "more_permissions_required")
 
 
 def test_accounts_are_the_keys_own_or_connected(shop):

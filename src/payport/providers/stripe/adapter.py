@@ -16,7 +16,6 @@ from typing import Final, TypeAlias
 from payport.domain.facts import Facts
 from payport.domain.identifiers import Environment
 from payport.domain.outcomes import FailureKind
-from payport.providers.base import Adapter
 from payport.providers.commands import (
     CancelPayment,
     CapturePayment,
@@ -27,11 +26,13 @@ from payport.providers.commands import (
 )
 from payport.providers.deliveries import Delivery, WebhookRequest
 from payport.providers.exchange import Exchange, Request, Response
+from payport.providers.listings import FactsPage, ListingAdapter, PaymentsQuery, RefundsQuery
 from payport.providers.outcomes import Account, Answer, Failure, Outcome
 from payport.providers.spec import ProviderSpec
 from payport.providers.stripe import answers, evidence
 from payport.providers.stripe.errors import document_from, failure_from
-from payport.providers.stripe.facts import dispute_facts, refund_facts
+from payport.providers.stripe.facts import dispute_facts, payment_facts, refund_facts
+from payport.providers.stripe.listings import facts_page
 from payport.providers.stripe.objects import (
     charge_in,
     id_in,
@@ -53,7 +54,7 @@ _ALL: Final = 20
 _Reads: TypeAlias = Generator[Request, Response, list[Facts] | Failure]
 
 
-class StripeAdapter(Adapter):
+class StripeAdapter(ListingAdapter):
     """
     Speaks Stripe's API.
 
@@ -213,21 +214,22 @@ class StripeAdapter(Adapter):
         found: list[Facts] = []
         after: str | None = None
         for _ in range(_ALL):
-            response = yield ask(after)
-            document = document_from(response)
-            page = answers.page_in(response, document)
+            page = yield from facts_page(ask(after), reading)
             if isinstance(page, Failure):
                 return page
-            for one in page:
-                at = answers.now_or(response, answers.created(one))
-                outcome = answers.object_answer(response, one, reading, at=at)
-                if isinstance(outcome, Failure):
-                    return outcome
-                found.append(outcome.facts)
-            after = answers.next_page(document)
+            found += page.items
+            after = page.next_cursor
             if after is None:
                 return found
         return Failure(kind=FailureKind.UNKNOWN, message="there are too many to read all of them")
+
+    def list_payments(self, query: PaymentsQuery) -> Exchange[FactsPage | Failure]:
+        """See `ListsPayments.list_payments`."""
+        return facts_page(self._ask.listed_payments(query), payment_facts)
+
+    def list_refunds(self, query: RefundsQuery) -> Exchange[FactsPage | Failure]:
+        """See `ListsPayments.list_refunds`."""
+        return facts_page(self._ask.listed_refunds(query), refund_facts)
 
     # -- evidence -------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from payport.domain.errors import InvalidRequest
 
 __all__ = [
     "CAPTURE_TAG",
+    "EPOCH",
     "TAG",
     "UNREADABLE",
     "Document",
@@ -47,7 +48,7 @@ UNREADABLE: Final = (
 _ID: Final = re.compile(r"[A-Za-z0-9_]{1,255}")
 _A_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _WORD: Final = re.compile(r"[\x21-\x7e]{1,4096}")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def check_is(document: Document, kind: str) -> None:
@@ -127,4 +128,4 @@ def moment_from(seconds: object) -> datetime:
     if type(seconds) is not int:
         message = "a moment is missing"
         raise ValueError(message)
-    return _EPOCH + timedelta(seconds=seconds)
+    return EPOCH + timedelta(seconds=seconds)

@@ -15,7 +15,7 @@ import httpx
 
 from payport.domain.errors import ConfigurationError
 from payport.domain.secrets import Secret
-from payport.providers.base import AsyncProvider, SyncProvider
+from payport.providers.listings import AsyncListingProvider, SyncListingProvider
 from payport.providers.stripe.adapter import StripeAdapter
 from payport.providers.stripe.flight import silence_telemetry
 from payport.providers.stripe.settings import Settings, settings_for, settings_from
@@ -28,9 +28,9 @@ WEBHOOK_SECRETS_VARIABLE: Final = "STRIPE_WEBHOOK_SECRETS"
 _TIMEOUT: Final = 10.0
 
 
-class StripeProvider(SyncProvider[StripeAdapter]):
+class StripeProvider(SyncListingProvider[StripeAdapter]):
     """
-    Stripe, blocking. A `PaymentProvider`, safe to share between threads.
+    Stripe, blocking. A `PaymentProvider` that `ListsPayments`, safe to share between threads.
 
     Constructing one turns the SDK's telemetry off in this process: it would write an id to the home
     directory, and the SDK has no switch for a single client.
@@ -117,7 +117,7 @@ class StripeProvider(SyncProvider[StripeAdapter]):
             super().close()
 
 
-class AsyncStripeProvider(AsyncProvider[StripeAdapter]):
+class AsyncStripeProvider(AsyncListingProvider[StripeAdapter]):
     """Stripe, awaited. An `AsyncPaymentProvider`. See `StripeProvider`."""
 
     def __init__(

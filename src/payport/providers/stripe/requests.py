@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 from urllib.parse import urlencode
 
@@ -25,10 +26,11 @@ from payport.providers.commands import (
     Terms,
 )
 from payport.providers.exchange import Request
-from payport.providers.stripe.objects import CAPTURE_TAG, TAG
+from payport.providers.listings import PaymentsQuery, RefundsQuery
+from payport.providers.stripe.objects import CAPTURE_TAG, EPOCH, TAG
 from payport.providers.stripe.spec import API_VERSION, PROVIDER, wire_amount
 
-__all__ = ["REASONS", "Requests", "encoded"]
+__all__ = ["PAGE", "REASONS", "Requests", "encoded"]
 
 #: What Stripe takes for a refund's reason; it has no word for the others.
 REASONS: Final[Mapping[RefundReason, str]] = {
@@ -44,7 +46,9 @@ _REFERENCE: Final = "payport_reference"
 _WITH_CHARGE: Final = {"0": "latest_charge"}
 _WITH_ALL: Final = {"0": "latest_charge", "1": "latest_charge.refunds"}
 _EACH_WITH_CHARGE: Final = {"0": "data.latest_charge"}
-_PAGE: Final = 100
+#: The most objects that Stripe gives at once: https://docs.stripe.com/api/pagination
+PAGE: Final = 100
+_SECOND: Final = timedelta(seconds=1)
 
 _ID: Final = re.compile(r"[A-Za-z0-9_]{1,255}")
 
@@ -143,8 +147,31 @@ class Requests:
 
     def payments(self, operation: str, customer: str | None, after: str | None) -> Request:
         """A page of the newest PaymentIntents."""
-        asked = {"customer": customer, "limit": _PAGE, "starting_after": after}
+        asked = {"customer": customer, "limit": PAGE, "starting_after": after}
         return self._read(operation, _PAYMENTS, {**asked, "expand": _EACH_WITH_CHARGE})
+
+    def listed_payments(self, query: PaymentsQuery) -> Request:
+        """A page of PaymentIntents for whoever lists them."""
+        operation = "list_payments"
+        window = {"gte": _second(query.created_from), "lt": _second(query.created_before)}
+        asked = {
+            "created": window,
+            "customer": _cursor(query.customer, operation, "customer"),
+            "limit": min(query.limit, PAGE),
+            "starting_after": _cursor(query.after, operation, "cursor"),
+            "expand": _EACH_WITH_CHARGE,
+        }
+        return self._read(operation, _PAYMENTS, asked)
+
+    def listed_refunds(self, query: RefundsQuery) -> Request:
+        """A page of a payment's Refunds for whoever lists them."""
+        operation = "list_refunds"
+        asked = {
+            "payment_intent": _checked(query.payment_ref, operation, "payment_ref"),
+            "limit": min(query.limit, PAGE),
+            "starting_after": _cursor(query.after, operation, "cursor"),
+        }
+        return self._read(operation, _REFUNDS, asked)
 
     def search(self, operation: str, key: str) -> Request:
         """PaymentIntents that carry a key; Stripe's search lags by up to some minutes."""
@@ -154,13 +181,13 @@ class Requests:
     def refunds(self, operation: str, payment_ref: str, after: str | None) -> Request:
         """A page of a payment's refunds, the newest first."""
         ref = _checked(payment_ref, operation, "payment_ref")
-        asked = {"payment_intent": ref, "limit": _PAGE, "starting_after": after}
+        asked = {"payment_intent": ref, "limit": PAGE, "starting_after": after}
         return self._read(operation, _REFUNDS, asked)
 
     def disputes(self, operation: str, payment_ref: str, after: str | None) -> Request:
         """A page of a payment's disputes."""
         ref = _checked(payment_ref, operation, "payment_ref")
-        asked = {"payment_intent": ref, "limit": _PAGE, "starting_after": after}
+        asked = {"payment_intent": ref, "limit": PAGE, "starting_after": after}
         return self._read(operation, "/v1/disputes", asked)
 
     def one_refund(self, refund_ref: str, operation: str) -> Request:
@@ -224,6 +251,16 @@ def _confirming(terms: Terms) -> dict[str, Any]:
 
 def _payment(payment_ref: str, operation: str) -> str:
     return f"{_PAYMENTS}/{_checked(payment_ref, operation, 'payment_ref')}"
+
+
+def _cursor(given: str | None, operation: str, field: str) -> str | None:
+    """An id that may be left out. Raises InvalidRequest."""
+    return None if given is None else _checked(given, operation, field)
+
+
+def _second(moment: datetime | None) -> int | None:
+    """The first whole second, as Stripe counts, that is not before a moment."""
+    return None if moment is None else -((EPOCH - moment) // _SECOND)
 
 
 def _checked(given: str, operation: str, field: str, shape: re.Pattern[str] = _ID) -> str:

@@ -14,10 +14,12 @@ from payport.domain.facts import Facts
 from payport.domain.identifiers import Environment
 from payport.domain.payment_intent import PaymentStatus
 from payport.providers.exchange import Call
+from payport.providers.listings import FactsPage, PaymentsQuery, RefundsQuery
 from payport.providers.outcomes import Account, Answer, Failure, Outcome
 from payport.providers.spec import Capability
 from payport.testing._provider_contract.asking import Ask
 from payport.testing._provider_contract.checks import Checks
+from payport.testing._provider_contract.listings import page_of
 from payport.testing._provider_contract.merchant import Merchant
 from payport.testing._provider_contract.sale import Sale
 from payport.testing.faults import ConnectionRefused, Unauthorized
@@ -29,7 +31,7 @@ _BUYERS: Final = 8
 _SALES: Final = 5
 
 #: Uses a capability, everything being prepared.
-Use: TypeAlias = Callable[[], Outcome]
+Use: TypeAlias = Callable[[], Outcome | FactsPage]
 
 
 def _creates_unconfirmed(merchant: Merchant) -> Use:
@@ -88,6 +90,29 @@ def _finds(merchant: Merchant) -> Use:
     return lambda: merchant.find(ask)
 
 
+def _lists_payments(merchant: Merchant) -> Use:
+    merchant.sale().paid()
+    return _listing(merchant, Capability.LIST_PAYMENTS, PaymentsQuery())
+
+
+def _lists_refunds(merchant: Merchant) -> Use:
+    sale = merchant.sale().paid()
+    return _listing(merchant, Capability.LIST_REFUNDS, RefundsQuery(payment_ref=sale.ref))
+
+
+def _listing(
+    merchant: Merchant, capability: Capability, query: PaymentsQuery | RefundsQuery
+) -> Use:
+    """Lists; by the declaration alone where the provider has no such method."""
+
+    def use() -> Outcome | FactsPage:
+        if not hasattr(merchant.provider, capability):
+            merchant.spec.require(capability, operation="contract")
+        return page_of(merchant, query)
+
+    return use
+
+
 def _tells(merchant: Merchant) -> Use:
     outcome = merchant.send(merchant.sale().creation())
     told = [delivery for delivery in merchant.hear() if delivery.facts is not None]
@@ -125,6 +150,8 @@ _USES: Final[Mapping[Capability, tuple[Callable[[Merchant], Use], tuple[Capabili
     Capability.RETRIEVE_PAYMENT: (_reads_a_payment, ()),
     Capability.RETRIEVE_REFUND: (_reads_a_refund, (Capability.REFUND,)),
     Capability.FIND: (_finds, ()),
+    Capability.LIST_PAYMENTS: (_lists_payments, ()),
+    Capability.LIST_REFUNDS: (_lists_refunds, ()),
     Capability.WEBHOOKS: (_tells, ()),
     Capability.OFF_SESSION: (_charges_absent, ()),
     Capability.SAVE_PAYMENT_METHOD: (_saves, ()),
@@ -155,7 +182,7 @@ class DeclarationChecks(Checks):
         use, besides = _USES[capability]
         self.needs(*besides)
         if capability not in self.lacks:
-            assert isinstance(use(merchant)(), Answer)
+            assert isinstance(use(merchant)(), Answer | FactsPage)
             return
         with pytest.raises(UnsupportedOperation):
             merchant.spec.require(capability, operation="contract")

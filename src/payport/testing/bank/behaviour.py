@@ -131,6 +131,8 @@ def adyen_like() -> Behaviour:
                 Capability.RETRIEVE_PAYMENT,
                 Capability.RETRIEVE_REFUND,
                 Capability.FIND,
+                Capability.LIST_PAYMENTS,
+                Capability.LIST_REFUNDS,
             }
         ),
         acknowledges=True,

@@ -2,7 +2,7 @@
 The fake's adapter: the bank's operations as exchanges, without colour and without I/O.
 
 It is an adapter like any other, and the shortest complete one to read: requests are written,
-answers are classified by a table, and documents are read by `facts` and `webhooks`. It keeps no
+answers are classified by `answers`, and documents are read by `facts` and `webhooks`. It keeps no
 state but its configuration.
 """
 
@@ -11,15 +11,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final
+from urllib.parse import urlencode
 
 from payport.domain.errors import InvalidRequest
 from payport.domain.identifiers import Environment
-from payport.domain.outcomes import FailureKind
 from payport.domain.payment_intent import CaptureMethod
 from payport.domain.secrets import Secret
-from payport.domain.sensitive import redact
-from payport.providers.base import Adapter
 from payport.providers.commands import (
     CancelPayment,
     CapturePayment,
@@ -30,33 +28,17 @@ from payport.providers.commands import (
     Operation,
 )
 from payport.providers.deliveries import Delivery, WebhookRequest
-from payport.providers.exchange import Exchange, Request, Response
-from payport.providers.outcomes import Account, Answer, Failure, Outcome
+from payport.providers.exchange import Exchange, Request
+from payport.providers.listings import FactsPage, ListingAdapter, PaymentsQuery, RefundsQuery
+from payport.providers.outcomes import Account, Failure, Outcome
 from payport.providers.spec import Capability, ProviderSpec
-from payport.testing.fake.facts import facts_from, moment_from
-from payport.testing.fake.outbox import API_VERSION
+from payport.testing.fake.answers import document_from, failure_from, outcome_from, page_from
 from payport.testing.fake.webhooks import deliveries_from, verified
 
 __all__ = ["ENDPOINT", "FakeAdapter"]
 
 #: What stands for the address in what is written down about an operation.
 ENDPOINT: Final = "fake://bank"
-
-#: What an answer without facts proves, by status and the bank's code. Nothing else proves anything.
-_FAILURES: Final[Mapping[tuple[int, str], FailureKind]] = {
-    (400, "key_reused"): FailureKind.KEY_REUSED,
-    (401, "bad_credentials"): FailureKind.AUTHENTICATION,
-    (403, "not_permitted"): FailureKind.PERMISSION,
-    (409, "key_in_use"): FailureKind.IN_PROGRESS,
-    (429, "rate_limited"): FailureKind.RATE_LIMITED,
-    (503, "not_executed"): FailureKind.UNAVAILABLE,
-}
-#: The same by status alone, for codes about the request itself.
-_BY_STATUS: Final[Mapping[int, FailureKind]] = {
-    400: FailureKind.INVALID_REQUEST,
-    404: FailureKind.NOT_FOUND,
-}
-_ANSWERS: Final = frozenset({200, 402})
 
 #: What is searched for when the outcome of an operation is not known.
 _SEARCHED: Final[Mapping[Operation, str]] = {
@@ -68,13 +50,9 @@ _SEARCHED: Final[Mapping[Operation, str]] = {
 }
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
-_decode = json.JSONDecoder().decode
-
-#: What a document raises that is not one.
-UNREADABLE: Final = (AttributeError, KeyError, TypeError, ValueError, InvalidRequest)
 
 
-class FakeAdapter(Adapter):
+class FakeAdapter(ListingAdapter):
     """
     Speaks the bank's wire.
 
@@ -95,9 +73,9 @@ class FakeAdapter(Adapter):
         response = yield Request(
             operation="account", method="GET", target="/account", mutates=False
         )
-        told = _document(response)
+        told = document_from(response)
         if response.status != 200 or not isinstance(told.get("id"), str):  # noqa: PLR2004
-            return _failure(response, told)
+            return failure_from(response, told)
         return Account(id=told["id"], endpoint=ENDPOINT)
 
     def create_payment(self, command: CreatePayment, key: str) -> Exchange[Outcome]:
@@ -161,6 +139,22 @@ class FakeAdapter(Adapter):
         what = _SEARCHED[lookup.command.operation]
         return self._reads("find", f"/search?what={what}&tag={lookup.key}", tag=lookup.key)
 
+    def list_payments(self, query: PaymentsQuery) -> Exchange[FactsPage | Failure]:
+        """See `ListsPayments.list_payments`."""
+        self._needs(Capability.LIST_PAYMENTS, "list_payments")
+        asked = {
+            "from": query.created_from.isoformat() if query.created_from else None,
+            "before": query.created_before.isoformat() if query.created_before else None,
+            "customer": query.customer,
+        }
+        return self._lists("/payments", asked, query)
+
+    def list_refunds(self, query: RefundsQuery) -> Exchange[FactsPage | Failure]:
+        """See `ListsPayments.list_refunds`."""
+        self._needs(Capability.LIST_REFUNDS, "list_refunds")
+        target = f"/payments/{_safe(query.payment_ref)}/refunds"
+        return self._lists(target, {}, query)
+
     def parse_webhook(self, request: WebhookRequest, *, now: datetime) -> tuple[Delivery, ...]:
         """See `PaymentProvider.parse_webhook`."""
         return deliveries_from(verified(request, self._webhook_secrets, now))
@@ -179,12 +173,24 @@ class FakeAdapter(Adapter):
             body=_encode(fields).encode(),
             key=key if self._has_keys else None,
         )
-        return _outcome(response, reads=False)
+        return outcome_from(response, reads=False)
 
     def _reads(self, operation: str, target: str, *, tag: str | None = None) -> Exchange[Outcome]:
         request = Request(operation=operation, method="GET", target=target, mutates=False)
         response = yield request
-        return _outcome(response, reads=True, tag=tag)
+        return outcome_from(response, reads=True, tag=tag)
+
+    def _lists(
+        self, path: str, asked: Mapping[str, str | None], query: PaymentsQuery | RefundsQuery
+    ) -> Exchange[FactsPage | Failure]:
+        cursor = None if query.after is None else _safe(query.after, "cursor")
+        fields = {**asked, "after": cursor, "limit": str(query.limit)}
+        told = urlencode({name: value for name, value in fields.items() if value is not None})
+        operation = "list_payments" if isinstance(query, PaymentsQuery) else "list_refunds"
+        response = yield Request(
+            operation=operation, method="GET", target=f"{path}?{told}", mutates=False
+        )
+        return page_from(response)
 
 
 def _terms(command: CreatePayment | ConfirmPayment, key: str) -> dict[str, Any]:
@@ -208,7 +214,7 @@ def _terms(command: CreatePayment | ConfirmPayment, key: str) -> dict[str, Any]:
     return fields
 
 
-def _safe(ref: str) -> str:
+def _safe(ref: str, field: str = "payment_ref") -> str:
     """
     An id of the bank's as part of a path.
 
@@ -216,75 +222,5 @@ def _safe(ref: str) -> str:
         InvalidRequest: It holds anything that could lead elsewhere.
     """
     if not ref.replace("_", "").isalnum() or not ref.isascii():
-        raise InvalidRequest("this is no id of the bank's. Pass one it gave.", field="payment_ref")
+        raise InvalidRequest("this is no id of the bank's. Pass one it gave.", field=field)
     return ref
-
-
-def _document(response: Response) -> dict[str, Any]:
-    """The body of an answer; empty where it is none in the bank's language."""
-    try:
-        told = _decode(response.body.decode())
-    except (ValueError, RecursionError):
-        return {}
-    return cast("dict[str, Any]", told) if isinstance(told, dict) else {}
-
-
-def _outcome(response: Response, *, reads: bool, tag: str | None = None) -> Outcome:
-    document = _document(response)
-    if response.status not in _ANSWERS or "error" in document:
-        return _failure(response, document, reads=reads)
-    try:
-        facts = facts_from(document, tag=tag, api_version=API_VERSION)
-        provider_time = _time(response)
-    except UNREADABLE as error:
-        return _unreadable(response, error)
-    headers = response.headers
-    return Answer(
-        facts=facts,
-        replayed="idempotent-replayed" in headers,
-        request_id=headers.get("request-id"),
-        provider_time=provider_time,
-    )
-
-
-def _time(response: Response) -> datetime | None:
-    told = response.headers.get("bank-time")
-    return moment_from(int(told)) if told is not None else None
-
-
-def _unreadable(response: Response, error: BaseException | None = None) -> Failure:
-    return Failure(
-        kind=FailureKind.UNKNOWN,
-        message=f"an answer with status {response.status} that is no answer of the bank's",
-        request_id=response.headers.get("request-id"),
-        cause=error,
-    )
-
-
-def _failure(response: Response, document: Mapping[str, Any], *, reads: bool = True) -> Failure:
-    code, message = _said(document.get("error"))
-    if code is None:
-        return _unreadable(response)
-    status = response.status
-    kind = _FAILURES.get((status, code)) or _BY_STATUS.get(status, FailureKind.UNKNOWN)
-    if kind is FailureKind.NOT_FOUND and not reads:
-        # Something was to be changed that does not exist: the request itself is wrong.
-        kind = FailureKind.INVALID_REQUEST
-    after = response.headers.get("retry-after")
-    return Failure(
-        kind=kind,
-        message=message,
-        code=code,
-        request_id=response.headers.get("request-id"),
-        retry_after=float(after) if after is not None else None,
-        provider_time=_time(response),
-    )
-
-
-def _said(error: object) -> tuple[str | None, str]:
-    """The code and the message of an error; no code where it is none of the bank's."""
-    if not isinstance(error, dict):
-        return None, ""
-    told = cast("dict[str, Any]", error)
-    code = told.get("code")
-    return (code if isinstance(code, str) else None), redact(str(told.get("message", "")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,6 +14,7 @@ from payport.testing.bank.bank import Bank
 from payport.testing.bank.records import Order, Payment, Refused, State
 from payport.testing.bank.vault import MICROSECOND
 from payport.testing.fake.documents import Documents
+from payport.testing.fake.pages import listed_payments, page
 from payport.testing.script import As, Declined
 
 __all__ = ["Answered", "Desk"]
@@ -125,10 +127,23 @@ class Desk:
                 raise Refused("no_such_refund", "There is no such refund.", status=404)
             return 200, self._documents.of_refund(*bank.vault.refunds[refund[1]])
         parts = urlsplit(target)
+        query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         if parts.path == "/search":
             self._check(Capability.FIND)
-            query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
             return self._search(query.get("what", ""), query.get("tag", ""))
+        return self._list(parts.path, query)
+
+    def _list(self, path: str, query: Mapping[str, str]) -> Answered:
+        """A page of all payments, or of the refunds of one; newest first."""
+        match = _PAYMENT.fullmatch(path)
+        if path == "/payments":
+            self._check(Capability.LIST_PAYMENTS)
+            return 200, page(listed_payments(self._bank, query), query, self._documents.whole)
+        if match is not None and match[2] == "refunds":
+            self._check(Capability.LIST_REFUNDS)
+            payment = self._bank.vault.payment(match[1])
+            write = partial(self._documents.of_refund, payment)
+            return 200, page(payment.refunds[::-1], query, write)
         raise Refused("no_such_page", "There is nothing here.", status=404)
 
     def _check(self, capability: Capability) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
 from payport.testing.stripe_simulator.errors import ApiError, Doc, invalid
 
-__all__ = ["check_paths", "expand"]
+__all__ = ["check_paths", "expand", "expanded_kinds"]
 
 _DEEPEST: Final = 4
 
@@ -85,10 +85,12 @@ def check_paths(kind: str, paths: Sequence[Any], *, is_list: bool) -> None:
         if len(steps) > _DEEPEST:
             message = f"You may not expand more than {_DEEPEST} levels of a property: {path}."
             raise invalid(message, param="expand")
-        _follow(kind, steps, path)
+        for _ in _follow(kind, steps, path):
+            pass
 
 
-def _follow(kind: str, steps: Sequence[str], path: str) -> None:
+def _follow(kind: str, steps: Sequence[str], path: str) -> Iterator[str]:
+    """The kinds of object that a path leads through. Raises ApiError where it leads nowhere."""
     at = kind
     for step in steps:
         if at == _LIST:
@@ -100,6 +102,24 @@ def _follow(kind: str, steps: Sequence[str], path: str) -> None:
         if kinds is not None and step not in kinds and f"+{step}" not in kinds:
             raise _cannot(path)
         at = _LEADS.get(step, step)
+        yield "refund" if at == _LIST else at
+
+
+def expanded_kinds(kind: str, paths: Sequence[Any], *, is_list: bool) -> frozenset[str]:
+    """
+    The kinds of object that a request wants to have expanded.
+
+    Raises:
+        ApiError: There is nothing like that in the answer.
+    """
+    kinds: set[str] = set()
+    for given in paths:
+        path = str(given)
+        steps = path.split(".")
+        if is_list and steps.pop(0) != "data":
+            raise _cannot(path)
+        kinds.update(_follow(kind, steps, path))
+    return frozenset(kinds)
 
 
 def _walk(

@@ -95,7 +95,7 @@ class Line:
             )
             raise invalid(message, status=404)
         route, ref = found
-        server.permit(request, route)
+        server.permit(request, route, fields)
         outcome = self.scripted if isinstance(self.scripted, Declined | As) else None
         server.desks.events.request = (self.request_id, request.key)
         ask = Ask(ref=ref, path=self._path, params=fields, key=request.key, outcome=outcome)

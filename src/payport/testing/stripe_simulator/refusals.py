@@ -20,11 +20,12 @@ def too_many(retry_after: float | None) -> ApiError:
     return invalid(message, "rate_limit", status=429, headers=headers)
 
 
-def not_permitted(permission: str) -> ApiError:
+def not_permitted(permission: str, account: str | None = None) -> ApiError:
     """A restricted key may not do this."""
+    where = "" if account is None else f" on account '{account}'"
     message = (
-        "The provided key does not have the required permissions for this endpoint. Having the"
-        f" '{permission}' permission would allow this request to continue."
+        f"The provided key does not have the required permissions for this endpoint{where}. Having"
+        f" the '{permission}' permission would allow this request to continue."
     )
     return invalid(message, "more_permissions_required", status=403)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, cast
 
-__all__ = ["MORE_OPERATIONS", "ROUTES", "Route", "route_of"]
+from payport.testing.stripe_simulator.expanding import expanded_kinds
+
+__all__ = ["MORE_OPERATIONS", "READING", "ROUTES", "Route", "allows", "needed", "route_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +56,7 @@ _TABLE: Final = (
     ("GET", "balance_transactions/:id", "retrieve_balance_transaction", "balance_read"),
     ("GET", "events", "list_events", "event_read"),
     ("GET", "events/:id", "retrieve_event", "event_read"),
-    ("GET", "account", "account", "account_read"),
+    ("GET", "account", "account", "accounts_kyc_basic_read"),
     ("POST", "customers", "create_customer", "customer_write"),
     ("GET", "customers", "list_customers", "customer_read"),
     ("GET", "customers/:id", "retrieve_customer", "customer_read"),
@@ -84,7 +87,32 @@ ROUTES: Final[dict[tuple[str, str], Route]] = {
 #: Operations that payport's protocols have no name for.
 MORE_OPERATIONS: Final = frozenset(route.operation for route in ROUTES.values())
 
+#: What a restricted key has to be allowed to see an object of a kind within another, by its kind.
+#: https://docs.stripe.com/stripe-apps/reference/permissions#object-permissions
+READING: Final[dict[str, str]] = {
+    route.kind: route.permission for route in ROUTES.values() if route.permission.endswith("_read")
+}
+
 _PATH: Final = re.compile(r"/v1/(\w+)(?:/([^/]+))?(?:/(\w+))?")
+
+
+def needed(route: Route, fields: Mapping[str, Any]) -> frozenset[str]:
+    """
+    What a restricted key has to be allowed for a request: its own resource, and to read whatever it
+    wants to have expanded.
+
+    Raises:
+        ApiError: There is nothing like that to be expanded.
+    """
+    given = fields.get("expand")
+    paths = list(cast("Mapping[str, Any]", given).values()) if isinstance(given, Mapping) else []
+    kinds = expanded_kinds(route.kind, paths, is_list=route.is_list)
+    return frozenset({route.permission, *(READING[kind] for kind in kinds if kind in READING)})
+
+
+def allows(allowed: Collection[str], permission: str) -> bool:
+    """Whether a key may; who may write may read."""
+    return permission in allowed or f"{permission.removesuffix('_read')}_write" in allowed
 
 
 def route_of(method: str, path: str) -> tuple[Route, str] | None:

@@ -21,11 +21,11 @@ from payport.testing.bank.vault import MICROSECOND, moment
 from payport.testing.faults import Fault
 from payport.testing.script import Script
 from payport.testing.stripe_simulator.desks import Desks
-from payport.testing.stripe_simulator.errors import invalid
+from payport.testing.stripe_simulator.errors import Doc, invalid
 from payport.testing.stripe_simulator.line import Kept, Line
 from payport.testing.stripe_simulator.outbox import Outbox
 from payport.testing.stripe_simulator.refusals import not_permitted, too_many
-from payport.testing.stripe_simulator.routes import Route
+from payport.testing.stripe_simulator.routes import Route, allows, needed
 from payport.testing.stripe_simulator.wire import HttpRequest, authorized, unknown_key
 
 __all__ = ["StripeServer"]
@@ -134,7 +134,7 @@ class StripeServer:
         if self.rate_limit is not None:
             self._limit(self.rate_limit)
 
-    def permit(self, request: HttpRequest, route: Route) -> None:
+    def permit(self, request: HttpRequest, route: Route, fields: Doc) -> None:
         """
         Check whether a restricted key may do this.
 
@@ -145,8 +145,11 @@ class StripeServer:
             return
         api_key = authorized(request, self.bank.environment)
         allowed = self._allowed.get(Secret(api_key))
-        if allowed is not None and route.permission not in allowed:
-            raise not_permitted(f"rak_{route.permission}")
+        if allowed is None:
+            return
+        for permission in sorted(needed(route, fields)):
+            if not allows(allowed, permission):
+                raise not_permitted(f"rak_{permission}", self.bank.account)
 
     def _limit(self, most: int) -> None:
         second = self.desks.memory.now()
