@@ -72,7 +72,7 @@ class StripeHarness(Harness):
     def make(
         self, *, api_key: str | None = None, webhook_secrets: Sequence[str] | None = None
     ) -> Rig:
-        script = self.simulator.new_script()
+        script = self._new_script()
         secrets = webhook_secrets
         if secrets is None:
             secrets = [secret.reveal() for secret in self.bank.signing_secrets]
@@ -86,6 +86,9 @@ class StripeHarness(Harness):
         provider = cast("PaymentProvider", view)
         self._made.append(provider)
         return Rig(provider=provider, subject=subject, script=script, sent=self._sent)
+
+    def _new_script(self) -> Script:
+        return self.simulator.new_script()
 
     def _reached(self, script: Script) -> dict[str, Any]:
         """How a provider reaches the simulator: arguments of the provider's."""

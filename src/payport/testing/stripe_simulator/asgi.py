@@ -1,8 +1,9 @@
 """
 The simulator as an ASGI application: `uvicorn.run(simulator.asgi(), date_header=False)`.
 
-Without `date_header=False` answers tell the machine's time beside the bank's own. It takes requests of this machine only, by peer and by Host: there is no authentication worth the
-name in front of the control surface. It imports no web framework.
+Without `date_header=False` answers tell the machine's time beside the bank's own. It takes requests
+of this machine only, by peer and by Host: there is no authentication worth the name in front of the
+control surface. It imports no web framework.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 The control surface of the simulator behind a socket: what a test does from another process.
 
     GET  /_control/                       what there is
-    GET  /_control/moved                  the bank's books and balances
+    GET  /_control/moved                  the bank's books and balances; with ?name=..., what is
+                                          written in the books about the payments with this name
     GET  /_control/charged?name=...       what was charged and refunded for a name
     GET  /_control/events                 the types of all events
     POST /_control/advance                {"seconds": 3600}
@@ -89,18 +90,20 @@ class Control:
         return {"routes": [f"{method} {PREFIX}{path}" for method, path in self._serve]}
 
     def _moved(self, fields: Doc) -> Doc:
-        del fields
-        entries = [
-            {
-                "kind": entry.kind,
-                "amount": entry.minor,
-                "currency": entry.currency,
-                "payment": entry.payment,
-                "effect": entry.effect,
-            }
-            for entry in self._bank.entries
-        ]
+        name: str | None = fields.get("name")
         with self._bank.open() as vault:
+            named = {payment.ref for payment in vault.named(name)} if name is not None else None
+            entries = [
+                {
+                    "kind": entry.kind,
+                    "amount": entry.minor,
+                    "currency": entry.currency,
+                    "payment": entry.payment,
+                    "effect": entry.effect,
+                }
+                for entry in vault.books.entries
+                if named is None or entry.payment in named
+            ]
             return {"entries": entries, "balances": dict(vault.books.balances)}
 
     def _charged(self, fields: Doc) -> Doc:
