@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 import httpx
 
@@ -67,21 +67,55 @@ class Story:
             print(line)
 
 
+class Signals:
+    """Signals end the demo; not while a process starts or ends, or that one would be left over."""
+
+    def __init__(self) -> None:
+        self._waits = False
+        self._number = 0
+
+    def __call__(self, number: int, _: FrameType | None) -> None:
+        """What Python calls when a signal comes."""
+        self._number = number
+        if not self._waits:
+            sys.exit(128 + number)
+
+    @contextmanager
+    def wait(self) -> Iterator[None]:
+        """Let signals wait until this block is over."""
+        self._waits = True
+        try:
+            yield
+        finally:
+            self._waits = False
+        if self._number:
+            sys.exit(128 + self._number)
+
+
+signals = Signals()
+
+
 @contextmanager
 def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     """A Python process that ends with this block, or when it hangs."""
-    command = [sys.executable, *arguments]
-    # In a group of its own: Ctrl-C at the terminal is this process's to handle, and ends them all.
-    with subprocess.Popen(  # noqa: S603 - a part of this demo
-        command, stdout=subprocess.PIPE, text=True, process_group=0
-    ) as started:
-        watchdog = threading.Timer(PATIENCE, started.kill)
-        watchdog.start()
-        try:
-            yield started
-        finally:
-            watchdog.cancel()
-            started.kill()
+    started: subprocess.Popen[str] | None = None
+    try:
+        with signals.wait():
+            started = subprocess.Popen(  # noqa: S603 - a part of this demo
+                [sys.executable, *arguments],
+                stdout=subprocess.PIPE,
+                text=True,
+                # A group of its own: Ctrl-C at the terminal is for this process, which ends all.
+                process_group=0,
+            )
+            watchdog = threading.Timer(PATIENCE, started.kill)
+            watchdog.start()
+        yield started
+    finally:
+        if started is not None:
+            with signals.wait(), started:  # which waits for its end, and closes its output
+                watchdog.cancel()
+                started.kill()
 
 
 @contextmanager
@@ -179,22 +213,17 @@ def fidelity() -> int:
     return done.returncode
 
 
-def stop(number: int, _: FrameType | None) -> NoReturn:
-    """End, and with this process all that it started."""
-    sys.exit(128 + number)
-
-
 def main() -> int:
     """Tell the story, print the table, and compare it with the bank's books."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
+        signal.signal(number, signals)
     # One process at a time uses this file: that is what the warning about old SQLite asks for.
     logging.getLogger("payport").setLevel(logging.CRITICAL)
     began = time.monotonic()
     story = Story()
     with tempfile.TemporaryDirectory() as folder, simulator() as http:
         journal = Path(folder) / "payments.db"
-        print(f"Stripe's simulator is at {http.base_url}, the shop's journal in a SQLite file.")
+        print(f"Stripe simulator: {http.base_url}; the shop's journal: a SQLite file.")
         print("The shop asks for everything twice, and is killed twice; then it begins again.\n")
         for die_at in (*DEATHS, ""):
             run_shop(story, str(http.base_url), journal, die_at)
