@@ -6,6 +6,7 @@ The control surface of the simulator behind a socket: what a test does from anot
                                           written in the books about the payments with this name
     GET  /_control/charged?name=...       what was charged and refunded for a name
     GET  /_control/events                 the types of all events
+    GET  /_control/endpoints              what every address took, did not take, and is still sent
     POST /_control/advance                {"seconds": 3600}
     POST /_control/next                   {"operation": "create_payment", "fault": "LostResponse"};
                                           more members are the fault's arguments, such as "effect"
@@ -56,6 +57,7 @@ class Control:
             ("GET", "moved"): self._moved,
             ("GET", "charged"): self._charged,
             ("GET", "events"): self._events,
+            ("GET", "endpoints"): self._addresses,
             ("POST", "advance"): self._advance,
             ("POST", "next"): self._next,
             ("POST", "authenticate"): self._authenticate,
@@ -121,6 +123,22 @@ class Control:
         with self._bank.open():
             kept = self._simulator.server.desks.events.kept
             return {"events": [{"id": event.id, "type": event.type} for event in kept]}
+
+    def _addresses(self, fields: Doc) -> Doc:
+        del fields
+        with self._bank.open():
+            told = [
+                {
+                    "url": endpoint.url,
+                    "types": sorted(endpoint.types),
+                    "delivered": list(endpoint.delivered),
+                    "given_up": list(endpoint.given_up),
+                    "waiting": endpoint.waits_for,
+                    "underway": endpoint.underway,
+                }
+                for endpoint in self._simulator.server.outbox.endpoints
+            ]
+        return {"endpoints": told}
 
     # -- doing ----------------------------------------------------------------------------------
 
