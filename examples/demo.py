@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 import time
 from collections import Counter
@@ -36,6 +37,8 @@ FIDELITY = HERE.parent / "tests" / "fidelity" / "report.py"
 PATIENCE = 30.0
 #: Of what is told about a step, so that a line fits a terminal.
 WIDTH = 60
+#: How wide a terminal is.
+COLUMNS = 80
 #: What the bank's books have to say about each order in the end, in cents.
 ORDERS = {
     "order_1": ("pay 12.00, declined", []),
@@ -209,7 +212,8 @@ def fidelity() -> int:
         check=False,
         process_group=0,
     )
-    print(done.stdout.strip())
+    for line in done.stdout.strip().splitlines():
+        print(textwrap.fill(line, COLUMNS, subsequent_indent="  "))
     return done.returncode
 
 

@@ -25,6 +25,7 @@ def test_the_demo_moves_the_right_money_although_it_is_killed() -> None:
     replays = re.findall(r"\n  (\S+) +asked again by another process, same key", done.stdout)
     assert replays == ["order_3", "order_5/return_1"]
     assert re.search(r"\norder_5 .* 80\.00 -10\.00 -10\.00\n", done.stdout)
+    assert "Stripe simulator: 288 recorded calls" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
