@@ -99,7 +99,7 @@ def heal(shop, how):
 
 @blocking("stripe_like")
 def test_what_was_made_and_not_charged_is_told_as_that_and_can_be_confirmed(shop):
-    """The object with our tag shows how far the operation came; nothing says that it was charged."""
+    """The object with our tag shows how far the operation came, and not that it was charged."""
     provider_is_gone = [ConnectionRefused()] * 20
     half = shop.buy(pay=process(shop, None, *provider_is_gone))
     assert half.status == "requires_confirmation"
