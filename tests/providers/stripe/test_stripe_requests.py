@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -173,7 +174,7 @@ def check_fields(form: dict[str, Any], shape: Any) -> None:
         if isinstance(value, list):
             assert "List[str]" in kind, name
         elif isinstance(value, dict):
-            check_nested(name, value, kind)
+            check_nested(name, value, kind, sys.modules[shape.__module__])
         elif value in {"true", "false"}:
             assert "bool" in kind, name
         elif re.search(r"\bint\b", kind):
@@ -182,12 +183,11 @@ def check_fields(form: dict[str, Any], shape: Any) -> None:
             assert "str" in kind, name
 
 
-def check_nested(name: str, value: dict[str, Any], kind: str) -> None:
+def check_nested(name: str, value: dict[str, Any], kind: str, module: Any) -> None:
     if name == "metadata":
         assert all(isinstance(text, str) for text in value.values())
         return
     (nested,) = set(re.findall(r"PaymentIntent\w+Params\w+", kind))
-    module = params._payment_intent_create_params
     check_fields(value, getattr(module, nested))
 
 
