@@ -12,10 +12,11 @@ from payport.domain.errors import (
     StoreError,
     StoreUnavailable,
 )
+from payport.storage.beginning import begin
 from payport.storage.faults import fault_from, guarded, place_of
 from payport.storage.rows import operation_row
 from payport.storage.schema import operations
-from payport.storage.sql import begin, run_unit
+from payport.storage.sql import run_unit
 from payport.testing._store_contract import samples
 
 PLACE = "the database 'payments.db'"

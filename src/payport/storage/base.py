@@ -323,6 +323,9 @@ class Transaction(Protocol):
         Due rows by (received_at, id): of each ordering key only the first, and none while the
         first waits to be tried again. A delivery that is claimed by moving its due time away so
         keeps the others of its payment back.
+
+        They are held until the end, and those that other transactions hold are left out: whoever
+        claims does it in the same transaction.
         """
         ...
 
@@ -335,7 +338,7 @@ class Transaction(Protocol):
         ...
 
     def due_handler_runs(self, now: datetime, limit: int) -> Sequence[HandlerRun]:
-        """Due runs, the longest due first."""
+        """Due runs, the longest due first; held, and left out, as `due_deliveries`."""
         ...
 
     def handler_run(self, event_id: str, handler: str) -> HandlerRun | None:

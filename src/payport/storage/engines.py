@@ -18,7 +18,7 @@ from sqlalchemy.pool import StaticPool
 from payport.domain.errors import ConfigurationError
 from payport.storage.faults import fault_from, guarded, place_of
 from payport.storage.loops import OneLoop
-from payport.storage.migrate import migrate
+from payport.storage.migrate import check, migrate
 from payport.storage.sql import run_unit
 from payport.storage.units import unpicklable
 
@@ -42,12 +42,14 @@ class SyncSqlStore:
     """
     A `Store` on an application's `Engine`.
 
-    Its tables are made or migrated at first use. A transaction is always one of payport's own, on a
-    connection of its own: one that the application has open is never joined.
+    On SQLite its tables are made or migrated at first use; on PostgreSQL they have to be there, by
+    `payport.storage.upgrade`. A transaction is always one of payport's own, on a connection of its
+    own: one that the application has open is never joined. A schema is named for payport's tables
+    by `engine.execution_options(payport_schema="payments")`.
 
     Raises:
         ConfigurationError: On construction, when the engine's database cannot be a journal; at
-            first use, when its commits are not durable or its tables are a newer payport's.
+            first use, when its commits are not durable or its tables are not this payport's.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -58,10 +60,11 @@ class SyncSqlStore:
 
     def transact(self, work: Callable[[Transaction], T]) -> T:
         """See `Store.transact`."""
-        with self._first:
-            if self._process is None:
-                self._run(_prepare)
-                self._process = os.getpid()
+        if self._process is None:
+            with self._first:
+                if self._process is None:
+                    self._run(_prepare)
+                    self._process = os.getpid()
         if self._process != os.getpid():
             raise ConfigurationError(
                 "the engine was used before this process was forked. Make the engine and the "
@@ -70,8 +73,22 @@ class SyncSqlStore:
             )
         return self._run(lambda connection: run_unit(connection, work))
 
+    def upgrade(self) -> None:
+        """Make or change the tables; see `payport.storage.upgrade`."""
+        place = place_of(self._engine)
+        self._run(
+            lambda connection: run_unit(
+                connection, lambda _: guarded(place, lambda: migrate(connection))
+            )
+        )
+
     def close(self) -> None:
         """Do nothing: the engine is the application's."""
+
+    def _begin_anew(self) -> None:
+        """For stores that own their engine: whatever was used before is gone."""
+        self._first = threading.Lock()
+        self._process = None
 
     def _run(self, step: Callable[[Connection], T]) -> T:
         with guarded(place_of(self._engine), self._engine.connect) as connection:
@@ -101,6 +118,12 @@ class AsyncSqlStore:
     async def aclose(self) -> None:
         """Do nothing: the engine is the application's."""
 
+    def _begin_anew(self) -> None:
+        """See `SyncSqlStore`; the next use may be in another loop."""
+        self._loop.leave()
+        self._first = None
+        self._ready = False
+
     async def _prepare(self) -> None:
         if self._first is None:
             self._first = asyncio.Lock()
@@ -125,9 +148,17 @@ class AsyncSqlStore:
 
 def _check(engine: Engine) -> None:
     """Refuse what can be refused without I/O."""
+    if engine.dialect.name == "postgresql":
+        if engine.driver != "psycopg":
+            raise ConfigurationError(
+                f"payport works on PostgreSQL through psycopg 3, and not through {engine.driver}. "
+                "Make the engine with a URL that begins with postgresql+psycopg://",
+                field="store",
+            )
+        return
     if engine.dialect.name != "sqlite":
         raise ConfigurationError(
-            f"payport cannot keep its journal in {engine.dialect.name} yet. Use SQLite.",
+            f"payport cannot keep its journal in {engine.dialect.name}. Use PostgreSQL or SQLite.",
             field="store",
         )
     database = engine.url.database
@@ -140,8 +171,11 @@ def _check(engine: Engine) -> None:
 
 
 def _prepare(connection: Connection) -> None:
-    """Make sure that commits last, and bring the tables up to date."""
+    """Make sure that commits last, and that the tables are there."""
     place = place_of(connection.engine)
+    if connection.dialect.name == "postgresql":
+        run_unit(connection, lambda _: guarded(place, lambda: _check_postgresql(connection)))
+        return
     durable = guarded(place, lambda: connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
     connection.rollback()
     if durable < _FULL:
@@ -151,3 +185,15 @@ def _prepare(connection: Connection) -> None:
             field="store",
         )
     run_unit(connection, lambda _: guarded(place, lambda: migrate(connection)))
+
+
+def _check_postgresql(connection: Connection) -> None:
+    # Text that does not fit would be refused in the middle of things, after a send.
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding != "UTF8":
+        raise ConfigurationError(
+            f"{place_of(connection.engine)} has the encoding {encoding}, which cannot hold every "
+            "name and message. Make a database with the encoding UTF8.",
+            field="store",
+        )
+    check(connection)

@@ -17,11 +17,14 @@ from sqlalchemy.types import TypeDecorator
 from payport.domain.errors import InvalidRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.engine import Dialect
     from sqlalchemy.types import TypeEngine
 
 __all__ = [
     "Moment",
+    "Word",
     "events",
     "handler_runs",
     "inbox",
@@ -76,8 +79,48 @@ class Moment(TypeDecorator[datetime]):
         return _EPOCH + timedelta(microseconds=value)
 
 
-#: Ids and words are compared byte by byte everywhere: listings page by them.
-_Word: Final = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+class Word(TypeDecorator[str]):
+    """
+    An id, a name or a message: any text. Compared byte by byte everywhere: listings page by it.
+
+    PostgreSQL's text holds everything but the character NUL, which providers' messages may hold:
+    there it is kept as two others.
+    """
+
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = sa.Text
+    cache_ok: bool | None = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Text, with the collation that compares bytes."""
+        collation = "C" if dialect.name == "postgresql" else None
+        return dialect.type_descriptor(sa.Text(collation=collation))
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        """What makes a value of the database's; none where they are the same."""
+        return _without_nul if dialect.name == "postgresql" else None
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        """What makes a value of the database's ours."""
+        del coltype
+        return _with_nul if dialect.name == "postgresql" else None
+
+
+_ESCAPE: Final = "\x1a"  # SUBSTITUTE, whose purpose this is
+
+
+def _without_nul(text: str | None) -> str | None:
+    if text is None or not ("\x00" in text or _ESCAPE in text):
+        return text
+    return text.replace(_ESCAPE, f"{_ESCAPE}1").replace("\x00", f"{_ESCAPE}0")
+
+
+def _with_nul(text: str | None) -> str | None:
+    if text is None or _ESCAPE not in text:
+        return text
+    return text.replace(f"{_ESCAPE}0", "\x00").replace(f"{_ESCAPE}1", _ESCAPE)
+
+
+_Word: Final = Word()
 _Document: Final = sa.Text()
 _Count: Final = sa.BigInteger()
 #: SQLite numbers rows by itself only where the column is called INTEGER.

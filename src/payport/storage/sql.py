@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from payport.domain.errors import StoreConflict, StoreError
 from payport.storage import rows
 from payport.storage.base import Query
+from payport.storage.beginning import begin
 from payport.storage.faults import guarded, place_of
 from payport.storage.statements import parameters, statements_for
 from payport.storage.units import ENDED
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from payport.operations.records import OperationRecord, OperationState, ResolutionRecord
     from payport.storage.base import Cursor, HandlerRun, InboxRow, Transaction
 
-__all__ = ["SqlTransaction", "begin", "run_unit"]
+__all__ = ["SqlTransaction", "run_unit"]
 
 T = TypeVar("T")
 
@@ -57,22 +58,6 @@ def run_unit(connection: Connection, work: Callable[[Transaction], T]) -> T:
     finally:
         transaction.end()
     return result
-
-
-def begin(connection: Connection) -> None:
-    """
-    Begin a transaction that may write.
-
-    SQLite's drivers would begin one that only reads, and its later turn to writing could fail with
-    nothing to wait for: so it is begun by hand, whatever the driver's mode is.
-    """
-    connection.begin()
-    if connection.dialect.name != "sqlite":
-        return
-    if getattr(connection.connection.driver_connection, "in_transaction", False):
-        # Begun by the driver or a listener of the application's, and empty: this unit came first.
-        connection.exec_driver_sql("ROLLBACK")
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _roll_back(connection: Connection) -> None:
