@@ -8,13 +8,12 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-__all__ = ["SCHEMA", "begin", "schema_of"]
+__all__ = ["SCHEMA", "begin", "quoted", "schema_of"]
 
 #: Names the schema of payport's tables: in a URL's query and in an engine's execution options.
 SCHEMA: Final = "payport_schema"
@@ -49,6 +48,12 @@ def schema_of(connection: Connection) -> str | None:
     """The schema that was named for payport's tables; None: wherever the search path finds them."""
     schema: str | None = connection.get_execution_options().get(SCHEMA)
     return schema
+
+
+def quoted(schema: str) -> str:
+    """The schema as an identifier, for a setting. Not by the toolkit, which would double a "%"."""
+    doubled = schema.replace('"', '""')
+    return f'"{doubled}"'
 
 
 def _begin(connection: Connection) -> None:
@@ -89,8 +94,7 @@ def _settings(schema: str | None) -> str:
     """Settings of this transaction alone: a pooler may give the connection to others after it."""
     settings = [_DURABLE, f"set_config('lock_timeout', '{_WAIT}s', true)"]
     if schema is not None:
-        quoted = postgresql.dialect().identifier_preparer.quote_identifier(schema)
-        literal = quoted.replace("'", "''").replace("%", "%%")
+        literal = quoted(schema).replace("'", "''").replace("%", "%%")
         # Before the others, which tables of the application's own are found by.
         settings.append(
             f"set_config('search_path', concat_ws(', ', '{literal}', "

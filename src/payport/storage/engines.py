@@ -20,7 +20,7 @@ from payport.storage.faults import fault_from, guarded, place_of
 from payport.storage.loops import OneLoop
 from payport.storage.migrate import check, migrate
 from payport.storage.sql import run_unit
-from payport.storage.units import unpicklable
+from payport.storage.units import Once, unpicklable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +56,7 @@ class SyncSqlStore:
         _check(engine)
         self._engine = engine
         self._first = threading.Lock()
+        self._once = Once()
         self._process: int | None = None
 
     def transact(self, work: Callable[[Transaction], T]) -> T:
@@ -71,7 +72,8 @@ class SyncSqlStore:
                 "store in each process: a forked connection loses what it commits.",
                 field="store",
             )
-        return self._run(lambda connection: run_unit(connection, work))
+        with self._once:
+            return self._run(lambda connection: run_unit(connection, work))
 
     def upgrade(self) -> None:
         """Make or change the tables; see `payport.storage.upgrade`."""

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from payport.domain.errors import ConfigurationError
 from payport.storage.autogenerate import PREFIX
-from payport.storage.beginning import schema_of
+from payport.storage.beginning import quoted, schema_of
 from payport.storage.faults import place_of
 
 if TYPE_CHECKING:
@@ -129,9 +129,7 @@ def _alone(connection: sa.Connection) -> None:
     if not sa.inspect(connection).has_schema(schema):
         connection.execute(sa.schema.CreateSchema(schema))
     # It alone: alembic must not take another schema's tables for ours.
-    quoted = connection.dialect.identifier_preparer.quote_identifier(schema)
-    setting = sa.func.set_config("search_path", quoted, sa.true())
-    connection.execute(sa.select(setting))
+    connection.execute(sa.select(sa.func.set_config("search_path", quoted(schema), sa.true())))
 
 
 def _refuse_newer(version: str | None, known: ScriptDirectory) -> None:

@@ -123,7 +123,8 @@ def settings_from(url: str | sa.URL) -> tuple[sa.URL, dict[str, Any]]:
             "store='postgresql://user:password@host/database'.",
             field="store",
         ) from None
-    schema = target.query.get(SCHEMA)
+    # A parameter without a value is missing from the query.
+    schema = target.query.get(SCHEMA, "" if f"{SCHEMA}=" in str(url) else None)
     if schema is not None and (
         not isinstance(schema, str)
         or not 0 < len(schema.encode()) <= _LONGEST_NAME
