@@ -9,6 +9,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
+from postgres_help import ask, psycopg_url
 from sqlalchemy.dialects import postgresql, sqlite
 
 import payport.storage
@@ -69,6 +70,50 @@ def test_alembic_sees_no_difference_between_schema_and_tables(db):
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
         assert compare_metadata(context, metadata) == []
     engine.dispose()
+
+
+def described(url):
+    """What PostgreSQL knows of each column, constraint and index."""
+    columns = (
+        "SELECT table_name, column_name, data_type, is_nullable, collation_name, column_default, "
+        "ordinal_position FROM information_schema.columns WHERE table_schema = 'public'"
+    )
+    constraints = (
+        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
+        "WHERE connamespace = 'public'::regnamespace"
+    )
+    indexes = "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+    found = [row for asked in (columns, constraints, indexes) for row in ask(url, asked)]
+    return sorted((row for row in found if row[0] != VERSION_TABLE), key=str)
+
+
+def test_migrating_makes_exactly_the_tables_of_the_schema_on_postgresql(new_postgres_url):
+    migrated, made = new_postgres_url(), new_postgres_url()
+    payport.storage.upgrade(migrated)
+    engine = sa.create_engine(psycopg_url(made))
+    metadata.create_all(engine)
+    engine.dispose()
+    assert len(described(made)) > 150
+    assert described(migrated) == described(made)
+
+
+def test_alembic_sees_no_difference_between_schema_and_tables_on_postgresql(postgres_database):
+    engine = sa.create_engine(psycopg_url(postgres_database))
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_an_upgrade_that_fails_leaves_nothing_on_postgresql(new_postgres_url, monkeypatch):
+    def fail(*_):
+        raise RuntimeError
+
+    url = new_postgres_url()
+    monkeypatch.setattr("alembic.ddl.postgresql.PostgresqlImpl.create_index", fail)
+    with pytest.raises(RuntimeError):
+        payport.storage.upgrade(url)
+    assert described(url) == []
 
 
 def test_a_migration_that_fails_leaves_nothing(path, monkeypatch):
@@ -180,8 +225,11 @@ def test_every_statement_and_table_is_sql_of_every_database(name):
     for table in metadata.sorted_tables:
         assert "CREATE TABLE" in str(sa.schema.CreateTable(table).compile(dialect=dialect))
     locked = {statement for statement, sql in made.items() if "FOR UPDATE" in sql}
-    holds = {"payment_locked", "operation_locked", "due_operations_locked", "handler_run"}
+    takes = {"due_operations_locked", "due_deliveries", "due_handler_runs"}
+    holds = {"payment_locked", "operation_locked", "handler_run", *takes}
     assert locked == (holds if name == "postgresql" else set())
+    passing = {statement for statement, sql in made.items() if "SKIP LOCKED" in sql}
+    assert passing == (takes if name == "postgresql" else set())
 
 
 def test_names_fit_into_every_database():

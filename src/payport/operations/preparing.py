@@ -130,11 +130,12 @@ class Preparing:
             IdempotencyConflict: It was asked before with other parameters.
             ConfigurationError: The payment is at another provider or account.
         """
-        known = tx.operation(plan.identity.id, lock=True)
+        # The payment first: another process may write both between two reads.
+        stored = tx.payment(plan.payment_id, lock=True)
+        known = tx.operation(plan.identity.id)
         if known is not None:
             self._check_same(known, plan)
-            return Prepared(record=known, intent=locked_payment(tx, known))
-        stored = tx.payment(plan.payment_id, lock=True)
+            return Prepared(record=known, intent=stored or locked_payment(tx, known))
         if stored is not None:
             check_home(stored, self._spec.name, account, plan.named)
         now = self._settings.clock.now()
@@ -235,8 +236,9 @@ class Preparing:
         Raises:
             ConfigurationError: The operation began at another account, mode or endpoint.
         """
+        stored = tx.payment(plan.payment_id, lock=True)
         record = locked_operation(tx, plan.identity.id)
-        intent = locked_payment(tx, record)
+        intent = stored or locked_payment(tx, record)
         now = self._settings.clock.now()
         if _is_over(record) or self._leases.is_held(record, owner, now):
             return Claim(record=record, intent=intent, granted=False)

@@ -92,8 +92,8 @@ class Word(TypeDecorator[str]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Text, with the collation that compares bytes."""
-        collation = "C" if dialect.name == "postgresql" else None
-        return dialect.type_descriptor(sa.Text(collation=collation))
+        # As it is, because the dialect would make a VARCHAR of it.
+        return sa.Text(collation="C" if dialect.name == "postgresql" else None)
 
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
         """What makes a value of the database's; none where they are the same."""
