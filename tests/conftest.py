@@ -28,7 +28,7 @@ settings.load_profile("default")
 #: payport's tables on PostgreSQL, each before those that it refers to.
 _TABLES = (
     "resolutions", "operations", "provider_refs", "refunds", "payments", "events", "inbox",
-    "handler_runs",
+    "handler_runs", "restorations",
 )  # fmt: skip
 
 
@@ -60,6 +60,7 @@ def postgres_url(postgres_database):
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND state <> 'idle' AND pid <> pg_backend_pid()"
         )
+        connection.execute("UPDATE payport_store SET home = NULL, sends = 0")
         connection.execute(";".join(f"DELETE FROM payport_{table}" for table in _TABLES))  # noqa: S608
     return postgres_database
 

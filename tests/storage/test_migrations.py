@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 import payport.storage
 from payport.operations.records import OperationRecord, ResolutionRecord
 from payport.storage import schema
-from payport.storage.base import FIXED, HandlerRun, InboxRow
+from payport.storage.base import FIXED, HandlerRun, InboxRow, RestorationRecord
 from payport.storage.migrate import HEAD, VERSION_TABLE, migrate
 from payport.storage.migrations.versions import r0001_everything
 from payport.storage.schema import metadata
@@ -182,9 +182,21 @@ def test_every_attribute_of_a_record_has_a_column(table, record):
     assert [column.name for column in table.columns] == [part.name for part in fields(record)]
 
 
-def test_every_attribute_of_a_resolution_has_a_column_behind_its_number():
-    named = [column.name for column in schema.resolutions.columns]
-    assert named == ["seq", *(part.name for part in fields(ResolutionRecord))]
+@pytest.mark.parametrize(
+    ("table", "record"),
+    [(schema.resolutions, ResolutionRecord), (schema.restorations, RestorationRecord)],
+)
+def test_every_attribute_of_a_persons_word_has_a_column_behind_its_number(table, record):
+    named = [column.name for column in table.columns]
+    assert named == ["seq", *(part.name for part in fields(record))]
+
+
+def test_every_database_is_told_from_every_other_from_the_beginning(tmp_path, open_store):
+    def generation(name):
+        store = open_store(tmp_path / name)
+        return store.transact(lambda tx: tx.store_row())["generation"]
+
+    assert generation("one.db") != generation("other.db")
 
 
 def test_what_never_changes_are_columns():
@@ -193,7 +205,7 @@ def test_what_never_changes_are_columns():
 
 def test_every_table_carries_payports_prefix():
     assert all(name.startswith("payport_") for name in metadata.tables)
-    assert len(metadata.tables) == 8
+    assert len(metadata.tables) == 10
 
 
 def test_the_identity_of_an_operation_is_unique_without_the_provider():

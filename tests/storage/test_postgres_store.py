@@ -94,7 +94,6 @@ def test_an_engine_opens_a_store_of_its_colour(make_engine):
 
 def test_an_engine_by_another_driver_is_refused():
     engine = sa.create_mock_engine("postgresql+psycopg2://db/shop", lambda *_: None)
-    engine.driver, engine.connect = "psycopg2", None
     with pytest.raises(ConfigurationError, match=r"through psycopg 3, and not through psycopg2"):
         open_store(engine)
 

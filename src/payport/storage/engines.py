@@ -10,6 +10,7 @@ import asyncio
 import os
 import threading
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,7 +20,10 @@ from payport.domain.errors import ConfigurationError
 from payport.storage.faults import fault_from, guarded, place_of
 from payport.storage.loops import OneLoop
 from payport.storage.migrate import check, migrate
+from payport.storage.postgres_sends import PostgresSends
+from payport.storage.sends import ANY_HOME
 from payport.storage.sql import run_unit
+from payport.storage.sqlite_sends import SqliteSends
 from payport.storage.units import Once, unpicklable
 
 if TYPE_CHECKING:
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from payport.storage.base import Transaction
+    from payport.storage.sends import Sends
 
 __all__ = ["AsyncSqlStore", "SyncSqlStore"]
 
@@ -55,6 +60,7 @@ class SyncSqlStore:
     def __init__(self, engine: Engine) -> None:
         _check(engine)
         self._engine = engine
+        self._sends = _sends_of(engine)
         self._first = threading.Lock()
         self._once = Once()
         self._process: int | None = None
@@ -73,7 +79,7 @@ class SyncSqlStore:
                 field="store",
             )
         with self._once:
-            return self._run(lambda connection: run_unit(connection, work))
+            return self._run(lambda connection: run_unit(connection, work, self._sends))
 
     def upgrade(self) -> None:
         """Make or change the tables; see `payport.storage.upgrade`."""
@@ -85,7 +91,8 @@ class SyncSqlStore:
         )
 
     def close(self) -> None:
-        """Do nothing: the engine is the application's."""
+        """Leave the engine open: it is the application's."""
+        self._sends.close()
 
     def _begin_anew(self) -> None:
         """For stores that own their engine: whatever was used before is gone."""
@@ -106,6 +113,7 @@ class AsyncSqlStore:
     def __init__(self, engine: AsyncEngine) -> None:
         _check(engine.sync_engine)
         self._engine = engine
+        self._sends = _sends_of(engine.sync_engine)
         self._loop = OneLoop("the store")
         self._first: asyncio.Lock | None = None
         self._ready = False
@@ -115,10 +123,11 @@ class AsyncSqlStore:
         self._loop.check()
         if not self._ready:
             await self._prepare()
-        return await self._run(lambda connection: run_unit(connection, work))
+        return await self._run(lambda connection: run_unit(connection, work, self._sends))
 
     async def aclose(self) -> None:
-        """Do nothing: the engine is the application's."""
+        """Leave the engine open: it is the application's."""
+        self._sends.close()
 
     def _begin_anew(self) -> None:
         """See `SyncSqlStore`; the next use may be in another loop."""
@@ -151,10 +160,10 @@ class AsyncSqlStore:
 def _check(engine: Engine) -> None:
     """Refuse what can be refused without I/O."""
     if engine.dialect.name == "postgresql":
-        if engine.driver != "psycopg":
+        if engine.dialect.driver != "psycopg":
             raise ConfigurationError(
-                f"payport works on PostgreSQL through psycopg 3, and not through {engine.driver}. "
-                "Make the engine with a URL that begins with postgresql+psycopg://",
+                "payport works on PostgreSQL through psycopg 3, and not through "
+                f"{engine.dialect.driver}. Make the engine with postgresql+psycopg://...",
                 field="store",
             )
         return
@@ -170,6 +179,17 @@ def _check(engine: Engine) -> None:
             "transactions would mix. Use a file with a pool, or store='memory' in tests.",
             field="store",
         )
+
+
+def _sends_of(engine: Engine) -> Sends:
+    """What tells the engine's database from a copy of it."""
+    database = engine.url.database or ""
+    if engine.dialect.name == "postgresql":
+        return PostgresSends(place_of(engine))
+    if database.startswith("file:"):
+        # A URI may name anything, through any of SQLite's virtual file systems.
+        return ANY_HOME
+    return SqliteSends(Path(database).absolute(), place_of(engine))
 
 
 def _prepare(connection: Connection) -> None:

@@ -38,7 +38,7 @@ _LOCKED: Final = (
     StoreUnavailable,
     (
         "is locked: something else has been writing to it for too long. Look for another process, "
-        "a backup, or a transaction of your own that is open on this file while you call payport, "
+        "a backup, or a transaction of your own that is open on it while you call payport, "
         "which never joins it."
     ),
 )

@@ -34,6 +34,8 @@ __all__ = [
     "provider_refs",
     "refunds",
     "resolutions",
+    "restorations",
+    "store",
 ]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -286,6 +288,29 @@ resolutions: Final = sa.Table(
     _word("from_state"),
     _word("to_state"),
     sa.Index(None, "operation_id", "seq"),
+)
+
+#: What tells this database from a copy of it: one row.
+store: Final = sa.Table(
+    "payport_store",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    _word("generation"),
+    _word_or_none("home"),
+    _count("sends"),
+    sa.CheckConstraint("id = 1", name="one_row"),
+    _not_negative("sends"),
+)
+
+#: That the database was restored from a backup, and who said that it may go on. Kept for ever.
+restorations: Final = sa.Table(
+    "payport_restorations",
+    metadata,
+    sa.Column("seq", _Serial, primary_key=True, autoincrement=True),
+    _moment("at"),
+    _word("kind"),
+    _word("author"),
+    _word("reason"),
 )
 
 events: Final = sa.Table(

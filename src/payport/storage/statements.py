@@ -23,6 +23,8 @@ from payport.storage.schema import (
     provider_refs,
     refunds,
     resolutions,
+    restorations,
+    store,
 )
 
 if TYPE_CHECKING:
@@ -114,6 +116,7 @@ class Statements:
         self._payments(insert)
         self._refunds(insert)
         self._operations(insert)
+        self._restorations(insert)
         self._events(insert)
         self._inbox(insert)
         self._handler_runs(insert)
@@ -238,6 +241,15 @@ class Statements:
             named: statement.with_for_update(skip_locked=True)
             for named, statement in narrowed.items()
         }
+
+    def _restorations(self, insert: Any) -> None:
+        self.store: Any = sa.select(store)
+        self.replace_store: Any = sa.update(store)
+        self.add_restoration: Any = insert(restorations)
+        self.restorations: Any = sa.select(restorations).order_by(restorations.c.seq)
+        self.last_restoration: Any = (
+            sa.select(restorations).order_by(restorations.c.seq.desc()).limit(1)
+        )
 
     def _events(self, insert: Any) -> None:
         self.add_event: Any = insert(events).on_conflict_do_nothing()

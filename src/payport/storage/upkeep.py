@@ -1,15 +1,29 @@
 """
-What people do with a store rather than programs: make its tables. Nothing here is needed while
-payments are taken, and no SQL toolkit is imported before one is asked for.
+What people do with a store rather than programs: make its tables, and say what became of it. No SQL
+toolkit is imported before one is asked for.
 """
 
 from __future__ import annotations
 
-from typing import Any, cast
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
+from payport.domain.errors import InvalidRequest
+from payport.storage.base import RestorationKind, RestorationRecord
 from payport.storage.urls import open_store
 
-__all__ = ["upgrade"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from payport.storage.base import Transaction
+
+__all__ = ["acknowledge_restored", "mark_restored", "restorations", "upgrade"]
+
+T = TypeVar("T")
+
+#: Characters of a person's words: enough for a paragraph, and not for a file.
+_LONGEST: Final = 1000
 
 
 def upgrade(store: object) -> None:
@@ -34,11 +48,68 @@ def upgrade(store: object) -> None:
 
         migrate(cast("Any", store))
         return
-    opened: Any = open_store(store)
-    try:
+    with _opened(store) as opened:
         # Memory has nothing to make, and a SQLite file is made by its first use.
         make: Any = getattr(opened, "upgrade", lambda: opened.transact(lambda _: None))
         make()
+
+
+def mark_restored(store: object, *, author: str, reason: str) -> None:
+    """
+    Say that a database was restored from a backup, before anything uses it: nothing is sent to a
+    live account from it until `acknowledge_restored`. What payport can notice by itself it marks by
+    itself; a snapshot of a whole machine or disk it cannot notice.
+
+    Args:
+        store: A database URL, an `Engine`, or a `Store`.
+        author: Who says so.
+        reason: Why. Both are kept for ever.
+
+    Raises:
+        InvalidRequest: A word is missing.
+        ConfigurationError, StoreUnavailable: As `upgrade`.
+    """
+    _say(store, RestorationKind.RESTORED, author, reason)
+
+
+def acknowledge_restored(store: object, *, author: str, reason: str) -> None:
+    """
+    Say that a restored or copied database may send to live accounts, because somebody has compared
+    it with the provider, and no other copy sends any more. From now on it is at home where it is.
+
+    Arguments and errors as `mark_restored`.
+    """
+    _say(store, RestorationKind.ACKNOWLEDGED, author, reason)
+
+
+def restorations(store: object) -> Sequence[RestorationRecord]:
+    """What persons said about the database and its backups, in the order in which they said it."""
+    return _with(store, lambda tx: tx.restorations())
+
+
+def _say(store: object, kind: RestorationKind, author: str, reason: str) -> None:
+    for field, words in (("author", author), ("reason", reason)):
+        if not isinstance(words, str) or not words.strip() or len(words) > _LONGEST:
+            raise InvalidRequest(
+                f"say who you are and why, in 1 to {_LONGEST} characters each",
+                operation="storage.restored",
+                field=field,
+            )
+    word = RestorationRecord(at=datetime.now(UTC), kind=kind, author=author, reason=reason)
+    _with(store, lambda tx: tx.add_restoration(word))
+
+
+def _with(store: object, work: Callable[[Transaction], T]) -> T:
+    with _opened(store) as opened:
+        result: T = opened.transact(work)
+        return result
+
+
+@contextmanager
+def _opened(store: object) -> Iterator[Any]:
+    opened = open_store(store)
+    try:
+        yield opened
     finally:
         if opened is not store:
             opened.close()
