@@ -17,8 +17,6 @@ from sqlalchemy.types import TypeDecorator
 from payport.domain.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sqlalchemy.engine import Dialect
     from sqlalchemy.types import TypeEngine
 
@@ -97,11 +95,11 @@ class Word(TypeDecorator[str]):
         # As it is, because the dialect would make a VARCHAR of it.
         return sa.Text(collation="C" if dialect.name == "postgresql" else None)
 
-    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+    def bind_processor(self, dialect: Dialect) -> Any:
         """What makes a value of the database's; none where they are the same."""
         return _without_nul if dialect.name == "postgresql" else None
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         """What makes a value of the database's ours."""
         del coltype
         return _with_nul if dialect.name == "postgresql" else None

@@ -14,7 +14,7 @@ from payport.storage.base import RestorationKind, RestorationRecord
 from payport.storage.urls import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from payport.storage.base import Transaction
 
@@ -50,8 +50,10 @@ def upgrade(store: object) -> None:
         return
     with _opened(store) as opened:
         # Memory has nothing to make, and a SQLite file is made by its first use.
-        make: Any = getattr(opened, "upgrade", lambda: opened.transact(lambda _: None))
-        make()
+        if hasattr(opened, "upgrade"):
+            opened.upgrade()
+        else:
+            opened.transact(_nothing)
 
 
 def mark_restored(store: object, *, author: str, reason: str) -> None:
@@ -87,8 +89,13 @@ def restorations(store: object) -> Sequence[RestorationRecord]:
     return _with(store, lambda tx: tx.restorations())
 
 
+def _nothing(tx: Transaction) -> None:
+    """A unit of work that only opens the store."""
+
+
 def _say(store: object, kind: RestorationKind, author: str, reason: str) -> None:
-    for field, words in (("author", author), ("reason", reason)):
+    said: dict[str, object] = {"author": author, "reason": reason}
+    for field, words in said.items():
         if not isinstance(words, str) or not words.strip() or len(words) > _LONGEST:
             raise InvalidRequest(
                 f"say who you are and why, in 1 to {_LONGEST} characters each",
@@ -106,7 +113,7 @@ def _with(store: object, work: Callable[[Transaction], T]) -> T:
 
 
 @contextmanager
-def _opened(store: object) -> Iterator[Any]:
+def _opened(store: object) -> Generator[Any]:
     opened = open_store(store)
     try:
         yield opened
