@@ -92,7 +92,11 @@ class Recovery:
 
         Raises:
             StoreUnavailable: The store failed. What was concluded before is.
+            ConfigurationError: The store was restored from a backup, and nobody said that it may
+                send to a live account again.
         """
+        environment = self._journal.settings.environment
+        yield from transact(lambda tx: tx.check_sendable(environment))
         tally = _Tally(limit)
         began = self._clock.now()
         for find in (self._due, self._untended):
@@ -184,6 +188,7 @@ class Recovery:
             return given_up(tx, record, OperationState.ABANDONED, now, "it was never sent")
         if not _is_at(record, account, self._journal.spec.name):
             return self._elsewhere(tx, record, now)
+        tx.check_sendable(record.environment, count=True)
         claimed = replace(self._journal.leases.taken(record, owner, now), doubtful=True)
         tx.save_operation(claimed)
         return Claim(
