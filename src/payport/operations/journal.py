@@ -174,9 +174,12 @@ def _unwritten(claim: Claim, error: StoreError) -> Concluded:
     )
 
 
+_FOR_A_PERSON = OperationState.NEEDS_REVIEW
+
+
 def _log_outcome(record: OperationRecord) -> None:
     level = logging.INFO
-    if record.failure is FailureKind.INVALID_REQUEST:
+    if record.failure is FailureKind.INVALID_REQUEST or record.state is _FOR_A_PERSON:
         level = logging.ERROR
     elif record.failure is FailureKind.AUTHENTICATION:
         level = logging.CRITICAL
