@@ -163,6 +163,17 @@ def act(action: NextAction | None) -> str:
             assert_never(action)
 
 
+def afterwards(pay: Payport) -> None:
+    """What is done when something went wrong."""
+    assert_type(pay.operations.recover(limit=10, every_scope=True), Recovered)
+    assert_type(
+        pay.operations.resolve("opn_", Verdict.EXECUTED, reason="seen", author="zoe"),
+        OperationRecord,
+    )
+    assert_type(pay.operations.resolutions("opn_"), tuple[ResolutionRecord, ...])
+    assert_type(pay.breaker.state, BreakerState)
+
+
 def everything(pay: Payport, moment: datetime) -> None:
     """Every method, with every argument."""
     made = pay.payments.create(
@@ -214,13 +225,6 @@ def everything(pay: Payport, moment: datetime) -> None:
     rows = pay.operations.list(payment=made.id, state=OperationState.UNKNOWN)
     assert_type(rows, Listing[OperationRecord])
     assert_type(pay.operations.get("opn_"), OperationRecord)
-    assert_type(pay.operations.recover(limit=10, every_scope=True), Recovered)
-    assert_type(
-        pay.operations.resolve("opn_", Verdict.EXECUTED, reason="seen", author="zoe"),
-        OperationRecord,
-    )
-    assert_type(pay.operations.resolutions("opn_"), tuple[ResolutionRecord, ...])
-    assert_type(pay.breaker.state, BreakerState)
     receipt = pay.webhooks.receive(body=b"", headers={"a": "b"}, url=None)
     assert_type(receipt, Receipt)
     assert_type(receipt.status, ReceiptStatus)
