@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from payport.domain.errors import InvalidRequest
 from payport.domain.frozen import FrozenMapping
@@ -47,6 +47,8 @@ _EACH_WITH_CHARGE: Final = {"0": "data.latest_charge"}
 _PAGE: Final = 100
 
 _ID: Final = re.compile(r"[A-Za-z0-9_]{1,255}")
+#: What `quote_plus` leaves as it is.
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]*")
 
 
 class Requests:
@@ -248,19 +250,24 @@ def encoded(fields: Mapping[str, Any], operation: str) -> str:
         InvalidRequest: A text holds half a character, which no form can.
     """
     try:
-        form = urlencode(list(_flat(fields)))
+        return "&".join([f"{name}={_quoted(str(value))}" for name, value in _flat(fields)])
     except UnicodeEncodeError:
         message = "holds half a character: text that was cut, or decoded wrongly"
         raise InvalidRequest(message, operation=operation, provider=PROVIDER) from None
-    return form.replace("%5B", "[").replace("%5D", "]")
 
 
 def _flat(fields: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str | int]]:
+    """The fields, with the names that they have in a form; values as they are."""
     for name, value in fields.items():
-        field = f"{within}[{name}]" if within else name
+        field = f"{within}[{_quoted(name)}]" if within else _quoted(name)
         if isinstance(value, Mapping):
             yield from _flat(cast("Mapping[str, Any]", value), field)
         elif isinstance(value, bool):
             yield field, str(value).lower()
         elif value is not None:
             yield field, value
+
+
+def _quoted(text: str) -> str:
+    """A text as a form holds it. Most texts are ids and words, and need no quoting."""
+    return text if _PLAIN.fullmatch(text) else quote_plus(text, safe="[]")
