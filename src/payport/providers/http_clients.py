@@ -9,7 +9,6 @@ where `payport[aiohttp]` is installed. Knows no processor, and sends nothing by 
 from __future__ import annotations
 
 import sys
-from http.cookiejar import CookieJar
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -20,6 +19,8 @@ from payport.domain.sensitive import redact
 from payport.providers.exchange import TransportError
 
 __all__ = [
+    "WHOLE",
+    "Cookieless",
     "awaited_client",
     "blocking_client",
     "copy_of",
@@ -28,16 +29,41 @@ __all__ = [
     "unanswered",
 ]
 
+#: The extension of an answer that holds its whole body, where a transport has read it already:
+#: taking it from there spares the way through httpx's streams.
+WHOLE: Final = "payport_whole"
+
 #: httpx's errors for requests of which no byte was written: no connection was made, or none was
 #: free.
 _NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
-class _NoCookies(CookieJar):
-    """Keeps nothing: no request of ours carries a cookie, and looking for them takes time."""
+class _NoCookies(httpx.Cookies):
+    """Stays empty: no request of ours carries a cookie, and looking for them takes time."""
 
-    def extract_cookies(self, response: Any, request: Any) -> None:
+    def extract_cookies(self, response: httpx.Response) -> None:
         """Keep none."""
+
+
+class Cookieless:
+    """What clients of ours do about cookies: stands before httpx's class."""
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        """None, ever."""
+        return _NoCookies()
+
+    @cookies.setter
+    def cookies(self, cookies: object) -> None:
+        """Keep none."""
+
+
+class _BlockingClient(Cookieless, httpx.Client):
+    pass
+
+
+class _AwaitedClient(Cookieless, httpx.AsyncClient):
+    pass
 
 
 def blocking_client(*, trust_env: bool) -> httpx.Client:
@@ -47,7 +73,7 @@ def blocking_client(*, trust_env: bool) -> httpx.Client:
     Args:
         trust_env: Whether the proxies of the environment are used.
     """
-    return httpx.Client(trust_env=trust_env, cookies=_NoCookies())
+    return _BlockingClient(trust_env=trust_env)
 
 
 def awaited_client(*, trust_env: bool) -> httpx.AsyncClient:
@@ -58,10 +84,10 @@ def awaited_client(*, trust_env: bool) -> httpx.AsyncClient:
     request costs three to four times as much. https://github.com/encode/httpx/issues/3215
     """
     if find_spec("httpx_aiohttp") is None:
-        return httpx.AsyncClient(trust_env=trust_env, cookies=_NoCookies())
+        return _AwaitedClient(trust_env=trust_env)
     from payport.providers.on_aiohttp import AiohttpClient  # noqa: PLC0415 - optional, and slow
 
-    return AiohttpClient(trust_env=trust_env, cookies=_NoCookies())
+    return AiohttpClient(trust_env=trust_env)
 
 
 def failures() -> tuple[type[Exception], ...]:

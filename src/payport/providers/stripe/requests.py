@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final, cast
 from urllib.parse import quote_plus
 
@@ -250,24 +251,30 @@ def encoded(fields: Mapping[str, Any], operation: str) -> str:
         InvalidRequest: A text holds half a character, which no form can.
     """
     try:
-        return "&".join([f"{name}={_quoted(str(value))}" for name, value in _flat(fields)])
+        return "&".join([f"{name}={_quoted(value)}" for name, value in _flat(fields)])
     except UnicodeEncodeError:
         message = "holds half a character: text that was cut, or decoded wrongly"
         raise InvalidRequest(message, operation=operation, provider=PROVIDER) from None
 
 
-def _flat(fields: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str | int]]:
-    """The fields, with the names that they have in a form; values as they are."""
+def _flat(fields: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str]]:
+    """The fields, with the names that they have in a form, and their values in words."""
     for name, value in fields.items():
-        field = f"{within}[{_quoted(name)}]" if within else _quoted(name)
-        if isinstance(value, Mapping):
-            yield from _flat(cast("Mapping[str, Any]", value), field)
-        elif isinstance(value, bool):
-            yield field, str(value).lower()
-        elif value is not None:
+        field = f"{within}[{_named(name)}]" if within else _named(name)
+        if isinstance(value, str):
             yield field, value
+        elif isinstance(value, bool):
+            yield field, "true" if value else "false"
+        elif isinstance(value, int):
+            yield field, str(value)
+        elif value is not None:
+            yield from _flat(cast("Mapping[str, Any]", value), field)
 
 
 def _quoted(text: str) -> str:
     """A text as a form holds it. Most texts are ids and words, and need no quoting."""
     return text if _PLAIN.fullmatch(text) else quote_plus(text, safe="[]")
+
+
+#: Names are few, and the same in every request.
+_named = lru_cache(maxsize=256)(_quoted)

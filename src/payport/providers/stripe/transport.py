@@ -21,6 +21,7 @@ from payport.domain.errors import ConfigurationError
 from payport.domain.frozen import FrozenMapping
 from payport.providers.exchange import Request, Response, TransportError
 from payport.providers.http_clients import (
+    WHOLE,
     awaited_client,
     blocking_client,
     copy_of,
@@ -128,7 +129,7 @@ class AsyncStripeSend:
                     _built(outgoing, seconds), auth=None, follow_redirects=False, stream=True
                 )
                 try:
-                    body = await answer.aread()
+                    body = answer.extensions.get(WHOLE) or await answer.aread()
                 finally:
                     await answer.aclose()
         except failures() as error:
@@ -165,13 +166,19 @@ def _built(outgoing: Outgoing, seconds: float) -> httpx.Request:
     The request as it is. A client's own defaults, such as cookies or parameters, are not added:
     what goes on the wire is what was journaled.
     """
-    return httpx.Request(
+    url, body = _url(outgoing.url), outgoing.body
+    headers = [("Host", url.netloc.decode("ascii")), *outgoing.headers.items()]
+    if body:
+        headers.append(("Content-Length", str(len(body))))
+    request = httpx.Request(
         outgoing.method,
-        _url(outgoing.url),
-        headers=dict(outgoing.headers),
-        content=outgoing.body or None,
+        url,
+        headers=headers,
+        stream=httpx.ByteStream(body),
         extensions={"timeout": dict.fromkeys(_PHASES, seconds)},
     )
+    request.read()  # who looks at it, such as a test, finds its content
+    return request
 
 
 #: What httpx limits, each for itself.
