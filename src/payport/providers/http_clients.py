@@ -1,9 +1,9 @@
 """
 The HTTP clients that adapters send with, and what a client's errors prove about the request.
 
-Everything is reached through httpx's interface, so that a client can be passed, and a test can stand
-in its place (`respx.mock(using="httpx")`); what carries an awaited request beneath it is aiohttp,
-where `payport[aiohttp]` is installed. Knows no processor, and sends nothing by itself.
+Everything is reached through httpx's interface, so that a client can be passed, and a test can
+stand in its place (`respx.mock(using="httpx")`); what carries an awaited request beneath it is
+aiohttp, where `payport[aiohttp]` is installed. Knows no processor, and sends nothing by itself.
 """
 
 from __future__ import annotations

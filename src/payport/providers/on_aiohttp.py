@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import math
+from collections.abc import Callable
 from typing import Any, Final
 
 import aiohttp
@@ -37,6 +38,8 @@ _ERRORS: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] =
 class _Transport(AiohttpTransport):
     """Reads whole answers. Opens its session at first use, in the event loop that it is used in."""
 
+    client: aiohttp.ClientSession | Callable[[], aiohttp.ClientSession] | None
+
     def get_client(self) -> aiohttp.ClientSession:
         """The session."""
         if not isinstance(self.client, aiohttp.ClientSession):
@@ -44,7 +47,6 @@ class _Transport(AiohttpTransport):
                 limit=self.limits.max_connections or 0,
                 keepalive_timeout=self.limits.keepalive_expiry,
                 ssl=self.ssl_context,
-                timeout_ceil_threshold=math.inf,
             )
             self.client = aiohttp.ClientSession(
                 connector=connector,
@@ -65,7 +67,10 @@ class _Transport(AiohttpTransport):
                 data=request.content or None,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
-                    connect=times["pool"], sock_connect=times["connect"], sock_read=times["read"]
+                    connect=times["pool"],
+                    sock_connect=times["connect"],
+                    sock_read=times["read"],
+                    ceil_threshold=math.inf,
                 ),
                 **self._by_proxy(),
             ) as answer:

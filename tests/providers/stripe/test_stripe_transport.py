@@ -534,7 +534,7 @@ def test_a_connection_that_is_not_taken_executed_nothing(carried: Any) -> None:
         for _ in range(4):
             # So many wait to be accepted that the next one is not even heard.
             one = waiting.enter_context(socket.socket())
-            one.setblocking(False)
+            one.settimeout(0)
             one.connect_ex(server.getsockname())
         provider = carried(base_url=f"http://127.0.0.1:{server.getsockname()[1]}")
         outcome = provider.create_payment(creating(), Call(key=TAG, timeout=0.3))
@@ -560,9 +560,7 @@ def reset(connection: socket.socket) -> None:
 
 @pytest.mark.parametrize("after", ["nothing", "a part", "the whole"])
 @pytest.mark.parametrize("earlier", [0, 1])
-def test_a_reset_leaves_doubt_however_much_was_read(
-    carried: Any, after: str, earlier: int
-) -> None:
+def test_a_reset_leaves_doubt_however_much_was_read(carried: Any, after: str, earlier: int) -> None:
     """Also on a connection that answered before: whoever resets it may have read the request."""
 
     def serve(connection: socket.socket) -> None:
@@ -697,9 +695,7 @@ from payport.providers.stripe import AsyncStripeProvider
 AsyncStripeProvider(api_key="sk_test_fake")
 print("aiohttp" in sys.modules)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 

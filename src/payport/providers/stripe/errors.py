@@ -183,7 +183,7 @@ def _retry_after(response: Response) -> float | None:
 
 @lru_cache(maxsize=64)
 def _date(told: str | None) -> datetime | None:
-    """A moment of a header. The same one is read several times an answer, and in those of a second."""
+    """A header's moment; read several times for an answer, and the same for those of a second."""
     if told is None:
         return None
     try:

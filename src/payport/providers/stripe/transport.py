@@ -18,7 +18,6 @@ from weakref import WeakKeyDictionary
 import httpx
 
 from payport.domain.errors import ConfigurationError
-from payport.domain.frozen import FrozenMapping
 from payport.providers.exchange import Request, Response, TransportError
 from payport.providers.http_clients import (
     WHOLE,
