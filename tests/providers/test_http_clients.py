@@ -14,7 +14,9 @@ from aiohttp.client_reqrep import ConnectionKey
 from payport.providers import http_clients
 from payport.providers.http_clients import awaited_client, blocking_client, headers_of, unanswered
 
-PEER = ConnectionKey("pay.example", 443, True, True, None, None, None)
+PEER = ConnectionKey(
+    "pay.example", 443, is_ssl=True, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None
+)
 
 
 def caused_by(cause: Exception) -> httpx.ConnectTimeout:
