@@ -41,8 +41,8 @@ check: check-env  ## Lint, format check, types (mypy, pyright), import rules
 	PATH="$(CURDIR)/.venv/bin:$$PATH" $(PY) -m pyright --verifytypes payport --ignoreexternal
 	.venv/bin/lint-imports --no-logo --no-cache
 
-bench: test-env  ## Measure, and write docs/benchmarks.md
-	$(PY) benchmarks/run.py
+bench: test-env  ## Measure, and write docs/benchmarks.md (ONLY="stripe calls", LOCALSTRIPE=1)
+	$(PY) benchmarks/run.py $(ONLY)
 
 simulate: test-env  ## Run the property tests with many more, always new, examples
 	$(PY) -m pytest -m hypothesis --hypothesis-profile=long -o faulthandler_timeout=0
