@@ -44,8 +44,8 @@ check: check-env  ## Lint, format check, types (mypy, pyright), import rules
 fidelity: test-env  ## Hold the Stripe adapter and its simulator against Stripe's real traffic
 	@$(PY) tests/fidelity/report.py
 
-bench: test-env  ## Measure, and write docs/benchmarks.md
-	$(PY) benchmarks/run.py
+bench: test-env  ## Measure, and write docs/benchmarks.md (ONLY="stripe calls", LOCALSTRIPE=1)
+	$(PY) benchmarks/run.py $(ONLY)
 
 docs: test-env  ## Write the tables of docs/providers/stripe.md from the code
 	@$(PY) scripts/provider_docs.py
