@@ -28,7 +28,8 @@ from urllib.parse import urlencode
 from figures import Figure, at_least, in_turn, known
 
 VERSION: Final = "1.15.10"
-PLACE: Final = Path(__file__).parent.parent / "build" / "localstripe"
+ROOT: Final = Path(__file__).parent.parent
+PLACE: Final = ROOT / "build" / "localstripe"
 #: Where localstripe keeps what it holds; it takes no other place.
 LEFT_BEHIND: Final = Path(tempfile.gettempdir()) / "localstripe.pickle"
 PAYMENTS: Final = 150
@@ -49,7 +50,7 @@ def installed() -> Path:
     """Localstripe's command, in an environment of its own."""
     command = PLACE / "bin" / "localstripe"
     if not command.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", PLACE], check=True)
+        subprocess.run(["/bin/sh", ROOT / "scripts" / "venv.sh", "create", PLACE], check=True)
         wanted = f"localstripe=={VERSION}"
         subprocess.run([PLACE / "bin" / "python", "-m", "pip", "install", "-q", wanted], check=True)
     return command
