@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from payport.storage.columns import Moment
 from payport.storage.schema import (
-    Moment,
     events,
     handler_runs,
     inbox,
