@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import SQLAlchemyError
 
 from payport.storage.beginning import begin
 from payport.storage.faults import driver_fault, guarded
@@ -81,7 +82,7 @@ class ThroughToolkit:
         """See `Running`."""
         try:
             self._connection.rollback()
-        except sa.exc.SQLAlchemyError:
+        except SQLAlchemyError:
             # The connection is lost, and the transaction with it.
             self._connection.invalidate()
 
