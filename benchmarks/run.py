@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+from page import parts
+
 from payport import Money, Payport
 from payport.domain.refund import RefundReason
 from payport.providers.commands import ConfirmPayment, CreatePayment, CreateRefund, Terms
@@ -271,7 +273,8 @@ def main() -> int:
         exchange_figure(),
         *journal_figures(),
     ]
-    REPORT.write_text(report(figures))
+    kept = parts(REPORT.read_text()) if REPORT.exists() else []
+    REPORT.write_text("\n".join([report(figures), *kept]))
     for figure in figures:
         print(f"{figure.what}: {figure.measured} ({figure.bar})")
     missed = [figure.what for figure in figures if not figure.held]
