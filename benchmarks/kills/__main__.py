@@ -65,8 +65,6 @@ def report(days: tuple[Day, ...], plan: Plan) -> str:
     seconds = ", ".join(f"{one.seconds:.0f} s" for one in days)
     return "\n".join(
         [
-            "## Killed 20 to 200 ms after each start",
-            "",
             f"Written by `make kills KILLS={plan.kills}` ({plan.workers} workers, seed {plan.seed},"
             f" {seconds}).",
             "",

@@ -57,9 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ImportError:
         sys.stderr.write("The simulator needs uvicorn to listen: pip install uvicorn\n")
         return 1
-    # With its protocol said, or asyncio does not see that it is TCP and leaves Nagle's delay on:
-    # 40 ms for each answer.
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", options.port))
         # Whoever reads the address may connect at once.
