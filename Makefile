@@ -22,7 +22,7 @@ help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
 		printf '  make %-9s %s\n' "$$name" "$$text"; done
 
-demo: test-env  ## Take five payments on the fake and show what the bank moved
+demo: test-env  ## Take five payments on the Stripe simulator, kill the shop twice, show what moved
 	@$(PY) examples/demo.py
 
 test: test-env  ## Run the tests and the coverage gate

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from payport.domain.errors import StoreConflict
+from payport.domain.errors import ConfigurationError, StoreConflict
 from payport.domain.identifiers import Environment
 from payport.storage.base import Query
 from payport.storage.memory import MemoryStore, _Data, _MemoryTransaction
@@ -424,6 +424,27 @@ class KeepsWordsOnNothing(Faulty):
         self.tx._put(self.tx._data.resolutions, resolution.operation_id, (resolution,))
 
 
+class SendsWhateverPersonsSay(Faulty):
+    def check_sendable(self, environment, *, count=False):
+        return None
+
+
+class NeverSendsAgain(Faulty):
+    def check_sendable(self, environment, *, count=False):
+        if environment is Environment.LIVE and self.tx.restorations():
+            raise ConfigurationError("restored")
+
+
+class StopsTestsToo(Faulty):
+    def check_sendable(self, environment, *, count=False):
+        return self.tx.check_sendable(Environment.LIVE, count=count)
+
+
+class TellsWordsOnRestorationsBackwards(Faulty):
+    def restorations(self):
+        return list(reversed(self.tx.restorations()))
+
+
 # -- inbox and handlers -----------------------------------------------------------------------
 
 
@@ -629,6 +650,16 @@ BROKEN = [
     (faulty(TellsWordsOnOtherOperations), ["every_word_on_an_operation_is_kept_in_order"]),
     (faulty(ForgetsTheStateBefore), ["every_word_on_an_operation_is_kept_in_order"]),
     (faulty(KeepsWordsOnNothing), ["a_word_on_an_operation_that_is_not_there_is_refused"]),
+    (
+        faulty(SendsWhateverPersonsSay),
+        [
+            "a_restored_store_sends_nothing_live_until_a_person_says_so",
+            "counting_a_send_is_refused_as_well",
+        ],
+    ),
+    (faulty(NeverSendsAgain), ["a_restored_store_sends_nothing_live_until_a_person_says_so"]),
+    (faulty(StopsTestsToo), ["a_restored_store_goes_on_in_tests"]),
+    (faulty(TellsWordsOnRestorationsBackwards), ["words_on_restorations_are_kept_in_order"]),
     (
         faulty(TellsEventsAgain),
         [

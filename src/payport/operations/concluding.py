@@ -68,8 +68,8 @@ class Concluding:
         Args:
             review: Whether nothing is left to try: an unknown outcome then goes to a person.
         """
+        intent = locked_payment(tx, claimed)
         record = locked_operation(tx, claimed.id)
-        intent = locked_payment(tx, record)
         now = self._settings.clock.now()
         if isinstance(outcome, Answer):
             record, intent = self._answered(tx, record, intent, outcome, now)

@@ -128,13 +128,15 @@ class Preparing:
 
         Raises:
             IdempotencyConflict: It was asked before with other parameters.
-            ConfigurationError: The payment is at another provider or account.
+            ConfigurationError: The payment is at another provider or account, or the store was
+                restored from a backup and real money would move.
         """
-        known = tx.operation(plan.identity.id, lock=True)
+        # The payment first: another process may write both between two reads.
+        stored = tx.payment(plan.payment_id, lock=True)
+        known = tx.operation(plan.identity.id)
         if known is not None:
             self._check_same(known, plan)
-            return Prepared(record=known, intent=locked_payment(tx, known))
-        stored = tx.payment(plan.payment_id, lock=True)
+            return Prepared(record=known, intent=stored or locked_payment(tx, known))
         if stored is not None:
             check_home(stored, self._spec.name, account, plan.named)
         now = self._settings.clock.now()
@@ -145,6 +147,7 @@ class Preparing:
         record = replace(record, key=key, baseline=baseline(stored))
         intent = begun.intent
         if message is not None:
+            tx.check_sendable(self._settings.environment)
             until = self._leases.end(now)
             record = replace(record, lease_owner=owner, lease_until=until, next_look_at=until)
             intent = intent.evolve(in_flight=(*intent.in_flight, key))
@@ -233,14 +236,17 @@ class Preparing:
             known: What goes on the wire, where this call prepared it a moment ago.
 
         Raises:
-            ConfigurationError: The operation began at another account, mode or endpoint.
+            ConfigurationError: The operation began at another account, mode or endpoint, or the
+                store may not send.
         """
+        stored = tx.payment(plan.payment_id, lock=True)
         record = locked_operation(tx, plan.identity.id)
-        intent = locked_payment(tx, record)
+        intent = stored or locked_payment(tx, record)
         now = self._settings.clock.now()
         if _is_over(record) or self._leases.is_held(record, owner, now):
             return Claim(record=record, intent=intent, granted=False)
         self._check_account(record, account, plan)
+        tx.check_sendable(self._settings.environment, count=True)
         message = known or stored_message(record)
         resume = record.state not in {OperationState.PREPARED, *_MAY_BEGIN_AGAIN}
         never_kept = message is None or message.exact is None

@@ -92,7 +92,11 @@ class Recovery:
 
         Raises:
             StoreUnavailable: The store failed. What was concluded before is.
+            ConfigurationError: The store was restored from a backup, and nobody said that it may
+                send to a live account again.
         """
+        environment = self._journal.settings.environment
+        yield from transact(lambda tx: tx.check_sendable(environment))
         tally = _Tally(limit)
         began = self._clock.now()
         for find in (self._due, self._untended):
@@ -143,7 +147,7 @@ class Recovery:
     def _guarded(self, row: OperationRecord, account: Account) -> Steps[OperationRecord | None]:
         """One operation; what goes wrong with it does not keep the others waiting."""
         try:
-            return (yield from self._one(row.id, account))
+            return (yield from self._one(row, account))
         except StoreUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - the next row is another operation's
@@ -152,9 +156,9 @@ class Recovery:
             _log.error("recovery of %s %s: %s", row.operation, row.aggregate_id, kind)
             return None
 
-    def _one(self, operation_id: str, account: Account) -> Steps[OperationRecord | None]:
+    def _one(self, row: OperationRecord, account: Account) -> Steps[OperationRecord | None]:
         lease = Deadline(self._clock, self._journal.settings.lease)
-        taken = yield from transact(lambda tx: self._taken(tx, operation_id, account))
+        taken = yield from transact(lambda tx: self._taken(tx, row, account))
         if taken is None or isinstance(taken, OperationRecord):
             return taken
         turn = Turn(
@@ -167,14 +171,15 @@ class Recovery:
         return concluded.record
 
     def _taken(
-        self, tx: Transaction, operation_id: str, account: Account
+        self, tx: Transaction, row: OperationRecord, account: Account
     ) -> Claim | OperationRecord | None:
         """
         The lease of an operation that nobody holds, or what became of it without one.
 
         None where somebody else holds it, concluded it or looked at it meanwhile.
         """
-        record = locked_operation(tx, operation_id)
+        intent = locked_payment(tx, row)
+        record = locked_operation(tx, row.id)
         now = self._clock.now()
         owner = new_owner()
         if not _is_due(record, now) or self._journal.leases.is_held(record, owner, now):
@@ -183,7 +188,7 @@ class Recovery:
             return given_up(tx, record, OperationState.ABANDONED, now, "it was never sent")
         if not _is_at(record, account, self._journal.spec.name):
             return self._elsewhere(tx, record, now)
-        intent = locked_payment(tx, record)
+        tx.check_sendable(record.environment, count=True)
         claimed = replace(self._journal.leases.taken(record, owner, now), doubtful=True)
         tx.save_operation(claimed)
         return Claim(

@@ -46,7 +46,12 @@ def locked_operation(tx: Transaction, operation_id: str) -> OperationRecord:
 
 
 def locked_payment(tx: Transaction, record: OperationRecord) -> PaymentIntent:
-    """The operation's payment, held until the end of the transaction. Raises NotFound."""
+    """
+    The operation's payment, held until the end of the transaction. Raises NotFound.
+
+    A payment is held before its operations, by everybody: so nobody waits for somebody who waits
+    for them, and what is read of its operations belongs to it.
+    """
     intent = tx.payment(record.payment_id, lock=True)
     if intent is None:
         message = "the operation's payment is gone from the store"

@@ -33,6 +33,8 @@ __all__ = [
     "InboxRow",
     "InboxState",
     "Query",
+    "RestorationKind",
+    "RestorationRecord",
     "Store",
     "Transaction",
 ]
@@ -149,6 +151,31 @@ class HandlerRun:
     tries: int = 0
     due_at: datetime
     error: str | None = None
+
+
+class RestorationKind(StrEnum):
+    """What a person says about a database and its backups."""
+
+    #: It was restored from a backup, so it may have forgotten what was sent.
+    RESTORED = "restored"
+    #: What it has forgotten was looked into: it may send again.
+    ACKNOWLEDGED = "acknowledged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestorationRecord:
+    """
+    A person's word on a database and its backups. Kept for ever.
+
+    Attributes:
+        author: Who gave it.
+        reason: Why, in their words.
+    """
+
+    at: datetime
+    kind: RestorationKind
+    author: str
+    reason: str
 
 
 class Transaction(Protocol):
@@ -294,6 +321,33 @@ class Transaction(Protocol):
         """What persons said about the operation, in the order in which they said it."""
         ...
 
+    # -- restorations -----------------------------------------------------------------------------
+
+    def check_sendable(self, environment: Environment, *, count: bool = False) -> None:
+        """
+        Refuse live sends from a store that may have forgotten what was sent, or may be damaged by
+        sending: that was restored from a backup, or is a copy, and nobody said yet that it may go
+        on. Everything else goes on.
+
+        The journal asks in the transaction that writes an operation down, and in each that takes
+        its lease, in which it counts the send.
+
+        Raises:
+            ConfigurationError: It is live, and the store may not send.
+        """
+        ...
+
+    def add_restoration(self, restoration: RestorationRecord) -> None:
+        """
+        Keep a person's word. Once one says that the database was restored, no live send leaves it
+        until the next one says that it may; that one also makes this place the database's home.
+        """
+        ...
+
+    def restorations(self) -> Sequence[RestorationRecord]:
+        """Persons' words, in the order in which they were given."""
+        ...
+
     # -- events -----------------------------------------------------------------------------------
 
     def add_events(self, events: Sequence[DomainEvent], *, at: datetime) -> Sequence[DomainEvent]:
@@ -323,6 +377,9 @@ class Transaction(Protocol):
         Due rows by (received_at, id): of each ordering key only the first, and none while the
         first waits to be tried again. A delivery that is claimed by moving its due time away so
         keeps the others of its payment back.
+
+        They are held until the end, and those that other transactions hold are left out: whoever
+        claims does it in the same transaction.
         """
         ...
 
@@ -335,7 +392,7 @@ class Transaction(Protocol):
         ...
 
     def due_handler_runs(self, now: datetime, limit: int) -> Sequence[HandlerRun]:
-        """Due runs, the longest due first."""
+        """Due runs, the longest due first; held, and left out, as `due_deliveries`."""
         ...
 
     def handler_run(self, event_id: str, handler: str) -> HandlerRun | None:

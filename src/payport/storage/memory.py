@@ -13,10 +13,12 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from payport.domain.errors import StoreConflict
+from payport.domain.identifiers import Environment
 from payport.storage.agenda import Agenda
 from payport.storage.bare import bare, bare_facts
-from payport.storage.base import FIXED, InboxState, Query
+from payport.storage.base import FIXED, InboxState, Query, RestorationKind
 from payport.storage.listing import CREATED, PREPARED, SCOPE, STATE, STATUS, newest
+from payport.storage.sends import restored
 from payport.storage.units import ENDED, Turn, unpicklable
 
 if TYPE_CHECKING:
@@ -24,11 +26,16 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from payport.domain.events import DomainEvent
-    from payport.domain.identifiers import Environment
     from payport.domain.payment_intent import PaymentIntent
     from payport.domain.refund import Refund
     from payport.operations.records import OperationRecord, OperationState, ResolutionRecord
-    from payport.storage.base import Cursor, HandlerRun, InboxRow, Transaction
+    from payport.storage.base import (
+        Cursor,
+        HandlerRun,
+        InboxRow,
+        RestorationRecord,
+        Transaction,
+    )
 
 __all__ = ["AsyncMemoryStore", "MemoryStore"]
 
@@ -55,6 +62,7 @@ class _Data:
         self.identities: dict[tuple[object, ...], str] = {}
         self.keys: dict[str, str] = {}
         self.looked_for: Agenda[OperationRecord] = Agenda(_next_look)
+        self.restorations: dict[None, tuple[RestorationRecord, ...]] = {}
         self.resolutions: dict[str, tuple[ResolutionRecord, ...]] = {}
         self.events: dict[str, DomainEvent] = {}
         self.told: dict[str, tuple[DomainEvent, ...]] = {}
@@ -348,6 +356,26 @@ class _MemoryTransaction:
     def resolutions(self, operation_id: str) -> Sequence[ResolutionRecord]:
         """See `Transaction.resolutions`."""
         return self._data.resolutions.get(operation_id, ())
+
+    # -- restorations -----------------------------------------------------------------------------
+
+    def check_sendable(self, environment: Environment, *, count: bool = False) -> None:
+        """See `Transaction.check_sendable`."""
+        del count
+        words = self.restorations()
+        if environment is not Environment.LIVE or not words:
+            return
+        if words[-1].kind is RestorationKind.RESTORED:
+            last = words[-1]
+            raise restored("the store", f"was marked by {last.author}: {last.reason}")
+
+    def add_restoration(self, restoration: RestorationRecord) -> None:
+        """See `Transaction.add_restoration`."""
+        self._put(self._data.restorations, None, (*self.restorations(), restoration))
+
+    def restorations(self) -> Sequence[RestorationRecord]:
+        """See `Transaction.restorations`."""
+        return self._data.restorations.get(None, ())
 
     # -- events -----------------------------------------------------------------------------------
 

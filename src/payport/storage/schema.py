@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Moment",
+    "Word",
     "events",
     "handler_runs",
     "inbox",
@@ -31,6 +32,8 @@ __all__ = [
     "provider_refs",
     "refunds",
     "resolutions",
+    "restorations",
+    "store",
 ]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -76,8 +79,48 @@ class Moment(TypeDecorator[datetime]):
         return _EPOCH + timedelta(microseconds=value)
 
 
-#: Ids and words are compared byte by byte everywhere: listings page by them.
-_Word: Final = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+class Word(TypeDecorator[str]):
+    """
+    An id, a name or a message: any text. Compared byte by byte everywhere: listings page by it.
+
+    PostgreSQL's text holds everything but the character NUL, which providers' messages may hold:
+    there it is kept as two others.
+    """
+
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = sa.Text
+    cache_ok: bool | None = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Text, with the collation that compares bytes."""
+        # As it is, because the dialect would make a VARCHAR of it.
+        return sa.Text(collation="C" if dialect.name == "postgresql" else None)
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        """What makes a value of the database's; none where they are the same."""
+        return _without_nul if dialect.name == "postgresql" else None
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """What makes a value of the database's ours."""
+        del coltype
+        return _with_nul if dialect.name == "postgresql" else None
+
+
+_ESCAPE: Final = "\x1a"  # SUBSTITUTE, whose purpose this is
+
+
+def _without_nul(text: str | None) -> str | None:
+    if text is None or not ("\x00" in text or _ESCAPE in text):
+        return text
+    return text.replace(_ESCAPE, f"{_ESCAPE}1").replace("\x00", f"{_ESCAPE}0")
+
+
+def _with_nul(text: str | None) -> str | None:
+    if text is None or _ESCAPE not in text:
+        return text
+    return text.replace(f"{_ESCAPE}0", "\x00").replace(f"{_ESCAPE}1", _ESCAPE)
+
+
+_Word: Final = Word()
 _Document: Final = sa.Text()
 _Count: Final = sa.BigInteger()
 #: SQLite numbers rows by itself only where the column is called INTEGER.
@@ -243,6 +286,29 @@ resolutions: Final = sa.Table(
     _word("from_state"),
     _word("to_state"),
     sa.Index(None, "operation_id", "seq"),
+)
+
+#: What tells this database from a copy of it: one row.
+store: Final = sa.Table(
+    "payport_store",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    _word("generation"),
+    _word_or_none("home"),
+    _count("sends"),
+    sa.CheckConstraint("id = 1", name="one_row"),
+    _not_negative("sends"),
+)
+
+#: That the database was restored from a backup, and who said that it may go on. Kept for ever.
+restorations: Final = sa.Table(
+    "payport_restorations",
+    metadata,
+    sa.Column("seq", _Serial, primary_key=True, autoincrement=True),
+    _moment("at"),
+    _word("kind"),
+    _word("author"),
+    _word("reason"),
 )
 
 events: Final = sa.Table(

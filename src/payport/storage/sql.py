@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 
 from payport.domain.errors import StoreConflict, StoreError
+from payport.domain.identifiers import Environment
 from payport.storage import rows
-from payport.storage.base import Query
+from payport.storage.base import Query, RestorationKind
+from payport.storage.beginning import begin
 from payport.storage.faults import guarded, place_of
+from payport.storage.sends import ANY_HOME, restored
 from payport.storage.statements import parameters, statements_for
 from payport.storage.units import ENDED
 
@@ -26,26 +29,37 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, CursorResult, Executable, RowMapping
 
     from payport.domain.events import DomainEvent
-    from payport.domain.identifiers import Environment
     from payport.domain.payment_intent import PaymentIntent
     from payport.domain.refund import Refund
     from payport.operations.records import OperationRecord, OperationState, ResolutionRecord
-    from payport.storage.base import Cursor, HandlerRun, InboxRow, Transaction
+    from payport.storage.base import (
+        Cursor,
+        HandlerRun,
+        InboxRow,
+        RestorationRecord,
+        Transaction,
+    )
+    from payport.storage.sends import Sends
 
-__all__ = ["SqlTransaction", "begin", "run_unit"]
+__all__ = ["SqlTransaction", "run_unit"]
 
 T = TypeVar("T")
 
 
-def run_unit(connection: Connection, work: Callable[[Transaction], T]) -> T:
+def run_unit(
+    connection: Connection, work: Callable[[Transaction], T], sends: Sends = ANY_HOME
+) -> T:
     """
     Run a unit of work in a transaction of its own on an idle connection; see `Store.transact`.
+
+    Args:
+        sends: What the store knows about whether it may send.
 
     Raises:
         StoreError: Of the kind that `faults` gives the database's error.
     """
     place = place_of(connection.engine)
-    transaction = SqlTransaction(connection, place)
+    transaction = SqlTransaction(connection, place, sends)
     try:
         guarded(place, lambda: begin(connection))
         result = work(transaction)
@@ -56,23 +70,9 @@ def run_unit(connection: Connection, work: Callable[[Transaction], T]) -> T:
         raise
     finally:
         transaction.end()
+    for step in transaction.afterwards:
+        step()
     return result
-
-
-def begin(connection: Connection) -> None:
-    """
-    Begin a transaction that may write.
-
-    SQLite's drivers would begin one that only reads, and its later turn to writing could fail with
-    nothing to wait for: so it is begun by hand, whatever the driver's mode is.
-    """
-    connection.begin()
-    if connection.dialect.name != "sqlite":
-        return
-    if getattr(connection.connection.driver_connection, "in_transaction", False):
-        # Begun by the driver or a listener of the application's, and empty: this unit came first.
-        connection.exec_driver_sql("ROLLBACK")
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _roll_back(connection: Connection) -> None:
@@ -89,10 +89,13 @@ class SqlTransaction:
 
     Attributes:
         connection: For statements of the application's own that commit together with these.
+        afterwards: What is done after the commit.
     """
 
-    def __init__(self, connection: Connection, place: str) -> None:
+    def __init__(self, connection: Connection, place: str, sends: Sends) -> None:
         self.connection: Any = connection
+        self.afterwards: list[Callable[[], None]] = []
+        self._sends = sends
         self._place = place
         self._sql = statements_for(connection.dialect.name)
         self._conflict: StoreConflict | None = None
@@ -354,6 +357,46 @@ class SqlTransaction:
         """See `Transaction.resolutions`."""
         found = self._all(self._sql.resolutions, this_operation_id=operation_id)
         return [self._read(rows.resolution_from, row) for row in found]
+
+    # -- restorations -----------------------------------------------------------------------------
+
+    def check_sendable(self, environment: Environment, *, count: bool = False) -> None:
+        """See `Transaction.check_sendable`."""
+        if environment is not Environment.LIVE:
+            return
+        self._sends.check(self, count=count)
+        last = self._one(rows.restoration_from, self._sql.last_restoration)
+        if last is not None and last.kind is RestorationKind.RESTORED:
+            raise restored(self._place, f"was marked by {last.author}: {last.reason}")
+
+    def add_restoration(self, restoration: RestorationRecord) -> None:
+        """See `Transaction.add_restoration`."""
+        self._count(self._sql.add_restoration, rows.restoration_row(restoration))
+        if restoration.kind is RestorationKind.ACKNOWLEDGED:
+            self._sends.settle(self)
+
+    def restorations(self) -> Sequence[RestorationRecord]:
+        """See `Transaction.restorations`."""
+        return [self._read(rows.restoration_from, row) for row in self._all(self._sql.restorations)]
+
+    def store_row(self) -> RowMapping:
+        """What tells the database from a copy of it; for `sends`."""
+        row = self._first(self._sql.store)
+        if row is None:
+            raise restored(self._place, "has lost its row in payport_store")
+        return row
+
+    def ask(self, statement: str) -> Any:
+        """The one value that a statement without parameters gives; for `sends`."""
+        return guarded(self._place, lambda: self.connection.exec_driver_sql(statement).scalar_one())
+
+    def once_committed(self, step: Callable[[], None]) -> None:
+        """Do something after the commit, if there is one; for `sends`."""
+        self.afterwards.append(step)
+
+    def save_store_row(self, **changes: Any) -> None:
+        """Change it."""
+        self._count(self._sql.replace_store, changes)
 
     # -- events -----------------------------------------------------------------------------------
 

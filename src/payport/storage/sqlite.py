@@ -16,6 +16,7 @@ from payport.storage import forks
 from payport.storage.loops import OneLoop
 from payport.storage.sql import run_unit
 from payport.storage.sqlite_file import SqliteFile
+from payport.storage.sqlite_sends import SqliteSends
 from payport.storage.units import Turn, unpicklable
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class SqliteStore:
 
     def __init__(self, path: str, *, wait: float = _WAIT) -> None:
         self._file = SqliteFile(path, wait=wait)
+        self._sends = SqliteSends(self._file.path, self._file.place)
         self._turn = Turn()
         self._connection: sa.Connection | None = None
         self._process = 0
@@ -58,7 +60,7 @@ class SqliteStore:
         with self._turn:
             connection = self._usable()
             try:
-                return run_unit(connection, work)
+                return run_unit(connection, work, self._sends)
             except StoreUnavailable:
                 # Whatever is wrong, a new connection has the best chance that it is not any more.
                 self._disconnect()
@@ -96,6 +98,7 @@ class SqliteStore:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+        self._sends.close()
 
     def _is_inherited(self) -> bool:
         """
@@ -121,6 +124,7 @@ class SqliteStore:
     def after_fork_in_child(self) -> None:
         """See `Forkable`."""
         self._turn = Turn()
+        self._sends = SqliteSends(self._file.path, self._file.place)
 
     def __reduce__(self) -> NoReturn:
         unpicklable(self)

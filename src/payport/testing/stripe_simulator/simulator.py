@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         SimulatorTransport,
     )
 
-__all__ = ["StripeSimulator"]
+__all__ = ["SIGNING_SECRET", "StripeSimulator"]
 
 #: What webhooks are signed with unless told otherwise. Anybody may know it.
 SIGNING_SECRET: Final = "whsec_simulated_0001"  # noqa: S105 - it protects play money
