@@ -18,16 +18,25 @@ import json
 import logging
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # beside this folder: `page`
 
 from clients import PayportShop, PlainShop, Shop
 from killing import Day, Plan, day
 
-MAKERS: dict[str, Callable[[str, Path], Shop]] = {"payport": PayportShop, "plain": PlainShop}
+_TEXT: Final = """\
+Processes that take payments from the Stripe simulator over a socket, and record their orders in
+SQLite, are killed 20 to 200 ms after each start, and started again. A new process goes on with the
+orders of which the one before it did not record whether they were paid. payport's recovery runs in
+a process that is killed as well; the plain `stripe` package is used as it comes. In the end the
+orders are compared with the processor's books.
+"""
+
+MAKERS: Final[dict[str, Callable[[str, Path], Shop]]] = {"payport": PayportShop, "plain": PlainShop}
 
 
 def main() -> int:
@@ -55,30 +64,33 @@ def main() -> int:
     return 1 if any((mine.extra, mine.lost, mine.unfinished, mine.errors)) else 0
 
 
-def report(days: tuple[Day, ...], plan: Plan) -> str:
+#: The columns, and what is in them.
+_COLUMNS: Final[dict[str, Callable[[Day], int]]] = {
+    "orders": lambda day: day.orders,
+    "kill -9": lambda day: day.kills,
+    "with a request on the wire": lambda day: day.hit.get("writing", 0) + day.hit.get("asked", 0),
+    "requests cut off in the middle": lambda day: day.cut,
+    "orders charged twice or more": lambda day: day.twice,
+    "extra charges": lambda day: day.extra,
+    "orders lost": lambda day: day.lost,
+}
+
+
+def report(days: Sequence[Day], plan: Plan) -> str:
     """The table, and the command that made it."""
-    rows = [
-        f"| {one.name} | {one.orders:,} | {one.kills:,} | {_on_the_wire(one):,}"
-        f" | {one.cut:,} | {one.twice:,} | {one.extra:,} | {one.lost:,} |"
-        for one in days
-    ]
-    seconds = ", ".join(f"{one.seconds:.0f} s" for one in days)
+    seconds = " and ".join(f"{one.seconds:.0f} s" for one in days)
+    made = f"{plan.workers} workers, seed {plan.seed}, {seconds}"
+    rows = [[one.name, *(f"{told(one):,}" for told in _COLUMNS.values())] for one in days]
+    table = [["client", *_COLUMNS], ["---", *["---:"] * len(_COLUMNS)], *rows]
     return "\n".join(
         [
-            f"Written by `make kills KILLS={plan.kills}` ({plan.workers} workers, seed {plan.seed},"
-            f" {seconds}).",
+            _TEXT,
+            *(f"| {' | '.join(row)} |" for row in table),
             "",
-            "| client | orders | kill -9 | with a request on the wire | requests cut off in the middle"
-            " | orders charged twice or more | extra charges | orders lost |",
-            "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-            *rows,
+            f"Written by `make kills KILLS={plan.kills} WRITE=1` ({made}).",
             "",
         ]
     )
-
-
-def _on_the_wire(one: Day) -> int:
-    return one.hit.get("writing", 0) + one.hit.get("asked", 0)
 
 
 def _options() -> argparse.Namespace:

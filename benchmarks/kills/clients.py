@@ -119,7 +119,7 @@ class PayportShop:
         return sum(not record.is_concluded for record in self._pay.operations.list())
 
     def rehearse(self) -> None:
-        """See `Shop`. The journal is closed before each fork, and connections are each process's."""
+        """See `Shop`. The store closes its file before each fork; the rest is by process."""
         self._paid(Order(0))
         self.recover()
 

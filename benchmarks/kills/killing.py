@@ -174,8 +174,10 @@ class _Slots:
         be_slow(shared, slot)
         orders = Orders(self._table)
         paid = self._shop.client()
-        while (order := orders.next(slot, more=not shared.closing)) or not shared.closing or (
-            orders.open(slot)
+        while (
+            (order := orders.next(slot, more=not shared.closing))
+            or not shared.closing
+            or (orders.open(slot))
         ):
             if order is None:
                 time.sleep(_PAUSE)

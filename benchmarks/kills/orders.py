@@ -52,8 +52,9 @@ class Order:
         """What the provider keeps with it: much, for some, so that its request takes a while."""
         kept = {"order": self.reference}
         if self.number % _ONE_LONG_IN == 0:
-            kept.update({f"line_{n}": f"item {n} of {self.reference} ".ljust(480, ".")
-                         for n in range(40)})
+            kept.update(
+                {f"line_{n}": f"item {n} of {self.reference} ".ljust(480, ".") for n in range(40)}
+            )
         return kept
 
 
@@ -93,9 +94,7 @@ class Orders:
                 (slot, now + _LATER),
             ).fetchone()
             if asked[0] % _ONE_HASTY_IN == 0:
-                self._db.execute(
-                    "UPDATE orders SET again_at = ? WHERE number = ?", (now, asked[0])
-                )
+                self._db.execute("UPDATE orders SET again_at = ? WHERE number = ?", (now, asked[0]))
         return None if asked is None else Order(asked[0])
 
     def paid(self, order: Order, ref: str) -> None:

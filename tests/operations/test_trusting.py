@@ -65,7 +65,7 @@ def test_nothing_is_read_between_preparing_and_concluding(shop, faulty):
     reads = []
     inner, transact = faulty.inner, faulty.inner.transact
     inner.transact = lambda work: transact(lambda tx: work(Reading(tx, reads)))
-    faulty.after = lambda number: reads.append(number)
+    faulty.after = reads.append
     shop.buy(pay=faulty.pay)
     inner.transact = transact
     assert reads == ["payment", "operation", PREPARED, CLAIMED, CONCLUDED]

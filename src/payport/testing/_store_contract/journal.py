@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -42,6 +43,10 @@ def _put(store: Store, *records: OperationRecord) -> None:
 
 def _get(store: Store, record: OperationRecord) -> OperationRecord | None:
     return store.transact(lambda tx: tx.operation(record.id))
+
+
+def _swap(old: OperationRecord, new: OperationRecord, tx: Transaction) -> None:
+    tx.swap_operation(old, new)
 
 
 class Journal:
@@ -156,7 +161,7 @@ class Journal:
             replace(first, id="opn_gone"),
         ):
             with pytest.raises(StoreConflict):
-                store.transact(lambda tx, read=read: tx.swap_operation(read, other))
+                store.transact(partial(_swap, read, other))
         assert _get(store, first) == first
 
     def test_an_operation_without_a_lease_is_not_swapped(self, store: Store) -> None:
