@@ -35,6 +35,7 @@ SUBJECTS: Final = {
     "fake": "faking",
     "calls": "calling",
     "journal": "journal",
+    "recovery": "recovering",
     "stripe": "stripe_adapter",
     "simulator": "stripe_simulator",
     "localstripe": "beside_localstripe",
@@ -108,6 +109,8 @@ def main(arguments: Sequence[str]) -> int:
         sections[subject] = section(subject, module, figures)
         missed += [f"{subject}: {figure.what}" for figure in figures if not figure.held]
     shown = [sections[subject] for subject in SUBJECTS if subject in sections]
+    # What a command of its own wrote, such as `make kills`.
+    shown += [text for name, text in sections.items() if name not in SUBJECTS]
     REPORT.write_text("\n".join([_TOP, *shown]))
     for what in missed:
         print(f"MISSED: {what}")

@@ -62,9 +62,11 @@ def locked_payment(tx: Transaction, record: OperationRecord) -> PaymentIntent:
     return intent
 
 
-def saved(tx: Transaction, intent: PaymentIntent) -> PaymentIntent:
+def saved(
+    tx: Transaction, intent: PaymentIntent, before: PaymentIntent | None = None
+) -> PaymentIntent:
     """The payment as it was given, tokens and all, with the version that it is stored with."""
-    return intent.evolve(version=tx.save_payment(intent).version)
+    return intent.evolve(version=tx.save_payment(intent, before=before).version)
 
 
 def ended(record: OperationRecord, state: OperationState, now: datetime) -> OperationRecord:

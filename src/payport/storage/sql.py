@@ -164,10 +164,12 @@ class SqlTransaction:
             self._stored[intent.id] = intent
         return intent
 
-    def save_payment(self, intent: PaymentIntent) -> PaymentIntent:
+    def save_payment(
+        self, intent: PaymentIntent, *, before: PaymentIntent | None = None
+    ) -> PaymentIntent:
         """See `Transaction.save_payment`."""
         stored = intent.evolve(version=intent.version + 1)
-        before = self._before(intent)
+        before = before or self._before(intent)
         if intent.version == 0:
             written = self._count(self._sql.add_payment, rows.payment_row(stored))
         else:
@@ -262,6 +264,19 @@ class SqlTransaction:
         if not self._count(self._sql.replace_operation, row):
             raise StoreConflict(
                 "the operation is not in the journal", operation="store.save_operation"
+            )
+
+    def swap_operation(self, old: OperationRecord, new: OperationRecord) -> None:
+        """See `Transaction.swap_operation`."""
+        this = {
+            "this_id": old.id,
+            "this_state": old.state.value,
+            "this_lease_owner": old.lease_owner,
+            "this_fencing": old.fencing,
+        }
+        if not self._count(self._sql.swap_operation, {**rows.operation_changes(new), **this}):
+            raise StoreConflict(
+                "the operation was changed since it was read", operation="store.swap_operation"
             )
 
     def operations(self, query: Query) -> Sequence[OperationRecord]:
