@@ -25,7 +25,7 @@ from payport.operations.settling import given_up, locked_operation, locked_payme
 from payport.operations.steps import Steps, transact
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from payport.operations.journal import Journal
     from payport.providers.outcomes import Account
@@ -83,12 +83,18 @@ class Recovery:
         self._clock = journal.settings.clock
         self._scope = scope
 
-    def run(self, account: Account, limit: int | None) -> Steps[Recovered]:
+    def run(
+        self,
+        account: Account,
+        limit: int | None,
+        watch: Callable[[Recovered], bool] = lambda _: True,
+    ) -> Steps[Recovered]:
         """
         Look at every operation that is due, each once, and conclude what can be concluded.
 
         Args:
             limit: How many at most; None for all.
+            watch: Called with what was done so far before each operation; says whether to go on.
 
         Raises:
             StoreUnavailable: The store failed. What was concluded before is.
@@ -104,13 +110,20 @@ class Recovery:
                 new = tally.new((yield from find(began, account, tally.batch)))
                 if not new:
                     break
-                yield from self._looked_at(new, account, tally)
+                yield from self._looked_at(new, account, tally, watch)
         return tally.recovered()
 
     def _looked_at(
-        self, rows: Sequence[OperationRecord], account: Account, tally: _Tally
+        self,
+        rows: Sequence[OperationRecord],
+        account: Account,
+        tally: _Tally,
+        watch: Callable[[Recovered], bool],
     ) -> Steps[None]:
         for row in rows:
+            if not watch(tally.recovered()):
+                tally.stopped = "it was told to stop"
+                return
             record = yield from self._guarded(row, account)
             if record is not None:
                 tally.count(record)
