@@ -104,6 +104,9 @@ def plugin_named(name: str) -> Plugin:
 def _loaded(point: EntryPoint) -> Plugin | BrokenPlugin:
     try:
         loaded: object = point.load()
+    except ModuleNotFoundError as error:
+        why = f"{error}. Install what it needs; for payport's own: pip install 'payport[...]'"
+        return BrokenPlugin(name=point.name, why=why)
     except Exception as error:  # noqa: BLE001 - another package's code; whatever it raises is told
         return BrokenPlugin(name=point.name, why=f"{type(error).__name__}: {error}")
     if not isinstance(loaded, Plugin):

@@ -1,23 +1,22 @@
-"""Stripe by its name: the entry point `stripe`. The SDK is imported when a provider is made."""
+"""Stripe by its name: the entry point `stripe`, and what is said of its credentials."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from payport.domain.identifiers import Environment
 from payport.providers.plugins import Credential, Plugin
+from payport.providers.stripe.provider import (
+    API_KEY_VARIABLE,
+    WEBHOOK_SECRETS_VARIABLE,
+    StripeProvider,
+)
 from payport.providers.stripe.spec import spec_with
-
-if TYPE_CHECKING:
-    from payport.providers.stripe.provider import StripeProvider
 
 __all__ = ["PLUGIN"]
 
-#: As `StripeProvider.from_env` reads them.
-_API_KEY: Final = "STRIPE_API_KEY"
-_WEBHOOK_SECRETS: Final = "STRIPE_WEBHOOK_SECRETS"
 #: Not payport's to use: it is where many applications keep the browser's half of the pair.
 _PUBLISHABLE_KEY: Final = "STRIPE_PUBLISHABLE_KEY"
 
@@ -27,17 +26,11 @@ _KINDS: Final = {"sk": "secret key", "rk": "restricted key", "pk": "publishable 
 _SECRET: Final = re.compile(r"whsec_[A-Za-z0-9+/=_-]{1,255}")
 
 
-def _from_env() -> StripeProvider:
-    from payport.providers.stripe.provider import StripeProvider  # noqa: PLC0415 - imports the SDK
-
-    return StripeProvider.from_env()
-
-
 def _credentials(environ: Mapping[str, str]) -> Sequence[Credential]:
-    said = [_key(_API_KEY, environ.get(_API_KEY, ""), needed=True)]
+    said = [_key(API_KEY_VARIABLE, environ.get(API_KEY_VARIABLE, ""), needed=True)]
     if _PUBLISHABLE_KEY in environ:
         said.append(_key(_PUBLISHABLE_KEY, environ[_PUBLISHABLE_KEY], needed=False))
-    return (*said, *_webhook_secrets(environ.get(_WEBHOOK_SECRETS, "")))
+    return (*said, *_webhook_secrets(environ.get(WEBHOOK_SECRETS_VARIABLE, "")))
 
 
 def _key(name: str, given: str, *, needed: bool) -> Credential:
@@ -61,9 +54,9 @@ def _webhook_secrets(given: str) -> Iterator[Credential]:
     secrets = [one.strip() for one in given.split(",") if one.strip()]
     if not secrets:
         problem = "is not set: no webhook can be believed. Set the endpoint's whsec_... secret"
-        yield Credential(name=_WEBHOOK_SECRETS, kind=None, problem=problem)
+        yield Credential(name=WEBHOOK_SECRETS_VARIABLE, kind=None, problem=problem)
     for number, secret in enumerate(secrets, 1):
-        name = _WEBHOOK_SECRETS if len(secrets) == 1 else f"{_WEBHOOK_SECRETS} #{number}"
+        name = WEBHOOK_SECRETS_VARIABLE if len(secrets) == 1 else f"{WEBHOOK_SECRETS_VARIABLE} #{number}"
         if _SECRET.fullmatch(secret):
             yield Credential(name=name, kind="signing secret")
         else:
@@ -73,5 +66,5 @@ def _webhook_secrets(given: str) -> Iterator[Credential]:
 
 #: What `payport.providers` offers as `stripe`.
 PLUGIN: Final = Plugin(
-    spec=spec_with(multicapture=False), from_env=_from_env, credentials=_credentials
+    spec=spec_with(multicapture=False), from_env=StripeProvider.from_env, credentials=_credentials
 )
