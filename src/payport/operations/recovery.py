@@ -13,7 +13,7 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from payport.domain.errors import StoreUnavailable
 from payport.domain.outcomes import FailureKind
@@ -31,9 +31,13 @@ if TYPE_CHECKING:
     from payport.providers.outcomes import Account
     from payport.storage.base import Transaction
 
-__all__ = ["Recovered", "Recovery"]
+__all__ = ["CIRCUIT_OPEN", "TOLD_TO_STOP", "Recovered", "Recovery"]
 
 _log = logging.getLogger("payport.operations")
+
+#: Why a run ended before it was through; see `Recovered.stopped`.
+CIRCUIT_OPEN: Final = "the circuit breaker is open"
+TOLD_TO_STOP: Final = "it was told to stop"
 
 #: Rows that are read at once; each is then claimed on its own.
 _BATCH = 100
@@ -122,7 +126,7 @@ class Recovery:
     ) -> Steps[None]:
         for row in rows:
             if not watch(tally.recovered()):
-                tally.stopped = "it was told to stop"
+                tally.stopped = TOLD_TO_STOP
                 return
             record = yield from self._guarded(row, account)
             if record is not None:
@@ -260,7 +264,7 @@ class _Tally:
 
     def count(self, record: OperationRecord) -> None:
         if record.failure is FailureKind.CIRCUIT_OPEN:
-            self.stopped = "the circuit breaker is open"
+            self.stopped = CIRCUIT_OPEN
         if record.state in _COUNTED:
             self._counts[_COUNTED[record.state]] += 1
 

@@ -11,17 +11,18 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from payport.domain.errors import ConfigurationError
 from payport.domain.identifiers import Environment
-from payport.storage.base import RestorationKind
+from payport.storage.base import RestorationKind, RestorationRecord
 
 if TYPE_CHECKING:
     from payport.storage.base import Transaction
 
-__all__ = ["Checkup", "Finding", "examine", "look_at_file"]
+__all__ = ["Checkup", "Finding", "Undone", "examine", "look_at_file", "try_writing"]
 
 #: Of PostgreSQL: off, and a power cut may take back or tear what was committed.
 _NEVER_OFF: Final = ("fsync", "full_page_writes")
@@ -174,7 +175,8 @@ def _postgresql(connection: Any) -> Sequence[Finding]:
         Finding(name="synchronous_commit", said=here + forced),
     ]
     for name in _NEVER_OFF:
-        problem = "turn it on: a power cut loses committed payments" if asked[name] != "on" else None
+        off = asked[name] != "on"
+        problem = "turn it on: a power cut loses committed payments" if off else None
         said.append(Finding(name=name, said=asked[name], problem=problem))
     return said
 
@@ -192,3 +194,20 @@ def _sendable(tx: Transaction) -> Finding:
         problem = "compare it with the provider, then run `payport db acknowledge`"
         return Finding(name="live sends", said=error.message, problem=problem)
     return Finding(name="live sends", said=said)
+
+
+class Undone(Exception):
+    """Takes back what was written: raised by `try_writing`, and by nothing else."""
+
+
+def try_writing(tx: Transaction) -> None:
+    """
+    Write a row and take it back, as a unit of work for `Store.transact`.
+
+    Raises:
+        Undone: Always, once it is written: that rolls it back.
+        StoreUnavailable: It cannot be written.
+    """
+    at, kind = datetime.now(UTC), RestorationKind.RESTORED
+    tx.add_restoration(RestorationRecord(at=at, kind=kind, author="payport", reason="a try"))
+    raise Undone

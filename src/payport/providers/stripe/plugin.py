@@ -56,7 +56,7 @@ def _webhook_secrets(given: str) -> Iterator[Credential]:
         problem = "is not set: no webhook can be believed. Set the endpoint's whsec_... secret"
         yield Credential(name=WEBHOOK_SECRETS_VARIABLE, kind=None, problem=problem)
     for number, secret in enumerate(secrets, 1):
-        name = WEBHOOK_SECRETS_VARIABLE if len(secrets) == 1 else f"{WEBHOOK_SECRETS_VARIABLE} #{number}"
+        name = WEBHOOK_SECRETS_VARIABLE + (f" #{number}" if len(secrets) > 1 else "")
         if _SECRET.fullmatch(secret):
             yield Credential(name=name, kind="signing secret")
         else:

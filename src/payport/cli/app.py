@@ -1,0 +1,48 @@
+"""The command line as a whole."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from payport import __version__
+from payport.cli import database, doctor, listening, operations, providers, triggering, webhooks
+from payport.cli.line import command
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="payport",
+    help="Look after payments, the journal and webhooks.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    # Its tracebacks show local variables, and those hold keys.
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if asked:
+        typer.echo(f"payport {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    del version
+
+
+app.add_typer(operations.group)
+# app.add_typer(webhooks.group)
+app.add_typer(database.group)
+command(app, "listen", client=False)(listening.listen)
+command(app, "trigger", client=False)(triggering.trigger)
+command(app, "providers", client=False)(providers.providers)
+command(app, "doctor")(doctor.doctor)
