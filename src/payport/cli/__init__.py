@@ -15,7 +15,7 @@ _NEEDED = frozenset({"typer", "rich", "shellingham"})
 def main() -> None:
     """Run the command line of this process, and exit with its code."""
     try:
-        from payport.cli.app import app  # noqa: PLC0415 - typer is an extra
+        from payport.cli.app import app
     except ModuleNotFoundError as error:
         if error.name not in _NEEDED:
             raise

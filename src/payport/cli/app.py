@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version as version_of
 from typing import Annotated
 
 import typer
 
-from payport import __version__
 from payport.cli import database, doctor, listening, operations, providers, triggering, webhooks
 from payport.cli.line import command
 
@@ -24,7 +24,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
     if asked:
-        typer.echo(f"payport {__version__}")
+        typer.echo(f"payport {version_of('payport')}")
         raise typer.Exit
 
 
@@ -40,7 +40,7 @@ def _root(
 
 
 app.add_typer(operations.group)
-# app.add_typer(webhooks.group)
+app.add_typer(webhooks.group)
 app.add_typer(database.group)
 command(app, "listen", client=False)(listening.listen)
 command(app, "trigger", client=False)(triggering.trigger)

@@ -119,7 +119,6 @@ def _of_store(target: Target) -> Payport:
         raise ConfigurationError(
             f"name the application's client by --app module:attribute or {APP_VARIABLE}, or a "
             "database by --store URL --scope SCOPE",
-            operation="payport",
         )
     name = target.provider or "stripe"
     return Payport(plugin_named(name).from_env(), scope=target.scope, store=target.store)
@@ -128,7 +127,7 @@ def _of_store(target: Target) -> Payport:
 def _of_app(app: str, target: Target) -> Payport | AsyncPayport:
     if target.store is not None or target.provider is not None:
         message = "the application's client has its own store and provider: leave those out"
-        raise ConfigurationError(message, operation="payport", field="--app")
+        raise ConfigurationError(message, field="--app")
     pay = _made(_found(app), app)
     return pay if target.scope is None else pay.scoped(target.scope)
 
@@ -137,7 +136,7 @@ def _found(app: str) -> Any:
     module, _, path = app.partition(":")
     if not module or not path:
         message = f"is written module:attribute, such as shop.payments:pay, not {app!r}"
-        raise ConfigurationError(message, operation="payport", field="--app")
+        raise ConfigurationError(message, field="--app")
     if os.getcwd() not in sys.path:  # noqa: PTH109 - sys.path holds text
         sys.path.insert(0, os.getcwd())  # noqa: PTH109
     with _told(f"{module!r} cannot be imported"):
@@ -145,7 +144,7 @@ def _found(app: str) -> Any:
     for name in path.split("."):
         if not hasattr(found, name):
             message = f"{module!r} has no {path!r}"
-            raise ConfigurationError(message, operation="payport", field="--app")
+            raise ConfigurationError(message, field="--app")
         found = getattr(found, name)
     return found
 
@@ -158,7 +157,7 @@ def _made(found: Any, app: str) -> Payport | AsyncPayport:
     if isinstance(made, Payport | AsyncPayport):
         return made
     message = f"{app} is a {type(made).__name__}, and no Payport or AsyncPayport"
-    raise ConfigurationError(message, operation="payport", field="--app")
+    raise ConfigurationError(message, field="--app")
 
 
 @contextmanager
@@ -171,4 +170,4 @@ def _told(what: str) -> Generator[None]:
     except Exception as error:
         missing = f" ({error.name})" if isinstance(error, ModuleNotFoundError) else ""
         message = f"{what}: {type(error).__name__}{missing}. Use --debug to see where."
-        raise ConfigurationError(message, operation="payport", field="--app") from error
+        raise ConfigurationError(message, field="--app") from error

@@ -18,6 +18,7 @@ from payport.storage.base import RestorationKind
 
 if TYPE_CHECKING:
     from payport.cli.client import Client
+    from payport.storage.base import Transaction
     from payport.storage.checkup import Checkup
 
 __all__ = ["Database", "checkup_of", "group", "of_client"]
@@ -103,7 +104,7 @@ def _acknowledge(line: Line, url: _Url = None, *, author: _Author, reason: _Reas
 
 def checkup_of(database: Database) -> Checkup:
     """What was found of a database; a SQLite file that is not ready is not opened."""
-    from payport.storage.checkup import (  # noqa: PLC0415 - `--help` needs no store
+    from payport.storage.checkup import (
         Checkup,
         examine,
         look_at_file,
@@ -132,11 +133,16 @@ def _shown(line: Line, checkup: Checkup) -> None:
 
 
 def _say(line: Line, url: str | None, kind: RestorationKind, author: str, reason: str) -> None:
-    from payport.storage.upkeep import restoration  # noqa: PLC0415 - `--help` needs no store
+    from payport.storage.upkeep import restoration
 
     word = restoration(kind, author=author, reason=reason)
+
+
+    def keep(tx: Transaction) -> None:
+        tx.add_restoration(word)
+
     with _database(line, url) as database:
-        database.do(lambda store: store.transact(lambda tx: tx.add_restoration(word)))
+        database.do(lambda store: store.transact(keep))
     said: dict[str, object] = {"kind": kind, "at": word.at, "author": author, "reason": reason}
     if line.out.as_json:
         line.out.document(said)
@@ -151,18 +157,18 @@ def _nothing(tx: object) -> None:
 @contextmanager
 def _database(line: Line, url: str | None) -> Generator[Database]:
     """The database by its URL, which needs neither provider nor scope, or the application's."""
-    from payport.cli.client import Target, opened  # noqa: PLC0415 - `--help` needs no client
+    from payport.cli.client import Target, opened
 
     target = Target(**line.said)
     if url is not None and (target.store, target.app) != (None, None):
         message = "names the database already: leave out --store and --app"
-        raise ConfigurationError(message, operation="payport db", field="URL")
+        raise ConfigurationError(message, field="URL")
     named = url if url is not None else target.store
     if named is None or target.app is not None:
         with opened(target) as client:
             yield of_client(client)
         return
-    from payport.storage.urls import open_store  # noqa: PLC0415 - `--help` needs no store
+    from payport.storage.urls import open_store
 
     store = open_store(named)
     try:

@@ -66,7 +66,7 @@ def doctor(
 
     Repeats nothing of any key or secret.
     """
-    from payport.cli.client import Target, opened  # noqa: PLC0415 - `--help` needs no client
+    from payport.cli.client import Target, opened
 
     target = Target(**line.said)
     checks: list[Check] = []
@@ -75,7 +75,7 @@ def doctor(
             client = stack.enter_context(opened(target))
         except PayportError as error:
             checks += _credentials(target, None)
-            checks.append(Check(name="client", said=error.message, ok=False, problem=str(error)))
+            checks.append(_verdict("client", "cannot be made", str(error)))
         else:
             checks += _credentials(target, client)
             checks += _looks(client, offline=offline)
@@ -103,7 +103,7 @@ def _shown(line: Line, checks: list[Check]) -> None:
 
 def _credentials(target: Target, client: Client | None) -> Iterator[Check]:
     """What the environment holds, and whether it goes together with the client."""
-    from payport.providers.plugins import plugin_named  # noqa: PLC0415 - imports the adapter
+    from payport.providers.plugins import plugin_named
 
     name = client.pay.provider.spec.name if client is not None else target.provider or "stripe"
     try:
@@ -112,7 +112,7 @@ def _credentials(target: Target, client: Client | None) -> Iterator[Check]:
         return  # an adapter that the application made itself, or one that `client` will tell of
     by_app = target.named_app is not None
     for one in found:
-        # An application may have its keys from anywhere; what is there has to be right all the same.
+        # An application may have its keys from anywhere; what is there has to be right anyhow.
         if not (by_app and one.kind is None):
             yield _credential(one)
     modes = {str(one.environment) for one in found if one.environment is not None}
@@ -145,13 +145,13 @@ def _looks(client: Client, *, offline: bool) -> Iterator[Check]:
         if ready:
             yield from _waiting(client)
     except PayportError as error:
-        yield Check(name="store", said=error.message, ok=False, problem=str(error))
+        yield _verdict("store", "cannot be used", str(error))
 
 
 def _webhook_secrets(client: Client) -> Check:
     """Whether webhooks could be believed: found out by showing the adapter one that cannot be."""
-    from payport.providers.deliveries import WebhookRequest  # noqa: PLC0415 - `--help` needs none
-    from payport.providers.spec import Capability  # noqa: PLC0415
+    from payport.providers.deliveries import WebhookRequest
+    from payport.providers.spec import Capability
 
     provider = client.pay.provider
     if not provider.spec.has(Capability.WEBHOOKS):
@@ -169,8 +169,8 @@ def _webhook_secrets(client: Client) -> Check:
 
 
 def _account(client: Client, *, offline: bool) -> Iterator[Check]:
-    from payport.providers.exchange import Call  # noqa: PLC0415 - `--help` needs none
-    from payport.providers.outcomes import Failure  # noqa: PLC0415
+    from payport.providers.exchange import Call
+    from payport.providers.outcomes import Failure
 
     if offline:
         yield Check(name="account", said="not asked: --offline", ok=None)
@@ -207,8 +207,8 @@ def _clock(told: datetime | None, before: datetime, after: datetime) -> Check:
 
 
 def _store(client: Client) -> Generator[Check, None, bool]:
-    from payport.cli.database import checkup_of, of_client  # noqa: PLC0415 - `--help` needs none
-    from payport.storage.checkup import Undone, try_writing  # noqa: PLC0415
+    from payport.cli.database import checkup_of, of_client
+    from payport.storage.checkup import Undone, try_writing
 
     checkup = checkup_of(of_client(client))
     for one in checkup.findings:

@@ -48,7 +48,7 @@ def local(url: str) -> str:
     Raises:
         ConfigurationError: It is not.
     """
-    from payport.testing.stripe_simulator.posting import LOOPBACK  # noqa: PLC0415 - no `--help`
+    from payport.testing.stripe_simulator.posting import LOOPBACK
 
     try:
         parts = urlsplit(url)
@@ -57,23 +57,23 @@ def local(url: str) -> str:
         fine = False
     if not fine:
         message = "simulated events are sent to this machine only: http://127.0.0.1:8000/webhooks"
-        raise ConfigurationError(message, operation="payport", field="--forward-to")
+        raise ConfigurationError(message, field="--forward-to")
     return url
 
 
 def simulator(secret: str | None) -> tuple[StripeSimulator, str]:
-    """A simulator of Stripe on the machine's clock, and what its events are signed with, in words."""
-    from payport.testing.stripe_simulator import (  # noqa: PLC0415 - `--help` needs none
+    """A Stripe simulator on the machine's clock; and in words, what its events are signed with."""
+    from payport.testing.stripe_simulator import (
         SIGNING_SECRET,
         StripeSimulator,
     )
-    from payport.testing.stripe_simulator.__main__ import RunningClock  # noqa: PLC0415
+    from payport.testing.stripe_simulator.__main__ import RunningClock
 
     given = secret if secret is not None else os.environ.get(_SECRETS, "")
     secrets = [one.strip() for one in given.split(",") if one.strip()]
     if not all(one.startswith("whsec_") for one in secrets):
         message = "is no signing secret: those begin with whsec_"
-        raise ConfigurationError(message, operation="payport", field="--secret")
+        raise ConfigurationError(message, field="--secret")
     where = "--secret" if secret is not None else _SECRETS
     said = f"what {where} says" if secrets else f"{SIGNING_SECRET} (everybody knows it)"
     # An application keeps the ids of events: those of another run have to be others.
@@ -105,7 +105,7 @@ class Forwarder:
         Raises:
             OSError: Nobody answered.
         """
-        from payport.testing.stripe_simulator.posting import post_to_loopback  # noqa: PLC0415
+        from payport.testing.stripe_simulator.posting import post_to_loopback
 
         event: Any = json.loads(body)
         try:

@@ -11,13 +11,16 @@ import inspect
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Annotated, Any, Final, TypeAlias, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, get_type_hints
 
 import typer
 
 from payport.cli.exits import ExitCode, code_of
 from payport.cli.printing import Printer, plain
 from payport.domain.errors import PayportError
+
+if TYPE_CHECKING:
+    from payport.cli.client import Client
 
 __all__ = ["Line", "command", "group"]
 
@@ -69,9 +72,9 @@ class Line:
         self.out = Printer(as_json=as_json)
         self.said = said
 
-    def client(self) -> AbstractContextManager[Any]:
-        """The client that it names, a `payport.cli.client.Client`."""
-        from payport.cli.client import Target, opened  # noqa: PLC0415 - `--help` needs no client
+    def client(self) -> AbstractContextManager[Client]:
+        """The client that it names."""
+        from payport.cli.client import Target, opened
 
         return opened(Target(**self.said))
 

@@ -66,7 +66,7 @@ def listen(
 def _served(app: Any, port: int) -> Generator[str]:
     """The address of an ASGI application, in a thread, where uvicorn installs no handlers."""
     try:
-        import uvicorn  # noqa: PLC0415 - only this command needs it
+        import uvicorn
     except ImportError as error:
         message = "the simulator listens by uvicorn. Install it with: pip install 'payport[cli]'"
         raise ConfigurationError(message, operation="payport listen") from error
@@ -97,7 +97,7 @@ def _listening(port: int) -> Generator[socket.socket]:
             listener.bind(("127.0.0.1", port))
         except OSError as error:
             message = f"{port} cannot be listened on: {error.strerror}"
-            raise ConfigurationError(message, operation="payport", field="--port") from error
+            raise ConfigurationError(message, field="--port") from error
         listener.listen()
         yield listener
 

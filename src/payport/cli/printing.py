@@ -60,10 +60,10 @@ class Printer:
 
     def table(self, headers: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
         """A table for people."""
-        from rich import box  # noqa: PLC0415 - a script needs no tables
-        from rich.table import Table  # noqa: PLC0415
+        from rich import box
+        from rich.table import Table
 
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
         for header in headers:
             table.add_column(header, overflow="fold")
         for row in rows:
@@ -72,7 +72,7 @@ class Printer:
 
     def record(self, said: Mapping[str, object]) -> None:
         """One thing, name by name; what is not there is left out."""
-        from rich.table import Table  # noqa: PLC0415 - a script needs no tables
+        from rich.table import Table
 
         table = Table(box=None, show_header=False, pad_edge=False)
         table.add_column(style="bold", no_wrap=True)
@@ -94,7 +94,7 @@ class Printer:
         if self.as_json or not sys.stderr.isatty():
             yield lambda _: None
             return
-        from rich.console import Console  # noqa: PLC0415 - only where somebody watches
+        from rich.console import Console
 
         console = Console(stderr=True, markup=False, emoji=False, highlight=False)
         with console.status(doing) as status:
@@ -102,14 +102,14 @@ class Printer:
 
     @staticmethod
     def _console() -> Console:
-        from rich.console import Console  # noqa: PLC0415 - a script needs no tables
+        from rich.console import Console
 
         width = None if sys.stdout.isatty() else _UNSEEN_WIDTH
         return Console(file=sys.stdout, width=width, markup=False, emoji=False, highlight=False)
 
 
 def _text(text: str) -> Any:
-    from rich.text import Text  # noqa: PLC0415 - a script needs no tables
+    from rich.text import Text
 
     return Text(text)
 

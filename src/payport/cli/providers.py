@@ -19,7 +19,7 @@ __all__ = ["providers"]
 
 def providers(line: Line) -> ExitCode:
     """List the installed adapters and what each declares. A broken one is told of."""
-    from payport.providers.plugins import plugins  # noqa: PLC0415 - imports every adapter
+    from payport.providers.plugins import plugins
 
     found, broken = plugins()
     if line.out.as_json:
@@ -49,16 +49,14 @@ def _document(spec: ProviderSpec) -> dict[str, object]:
 
 
 def _shown(line: Line, found: Mapping[str, Plugin], broken: Sequence[BrokenPlugin]) -> None:
-    from payport.providers.spec import Capability  # noqa: PLC0415 - `--help` needs none
+    from payport.providers.spec import Capability
 
-    rows: list[list[object]] = [
-        [capability, *[plugin.spec.has(capability) for plugin in found.values()]]
-        for capability in Capability
+    specs = [plugin.spec for plugin in found.values()]
+    rows: list[Sequence[object]] = [
+        (capability, *[spec.has(capability) for spec in specs]) for capability in Capability
     ]
-    rows += [
-        ["unknown outcomes", *[", ".join(p.spec.resolution) for p in found.values()]],
-        ["keys live for", *[p.spec.idempotency.life or "no keys" for p in found.values()]],
-    ]
+    rows.append(("unknown outcomes", *[", ".join(spec.resolution) for spec in specs]))
+    rows.append(("keys live for", *[spec.idempotency.life or "no keys" for spec in specs]))
     line.out.table(("", *found), rows)
     for one in broken:
         line.out.say(f"{plain(one.name)} is broken: {plain(one.why)}")

@@ -53,17 +53,16 @@ def stop_event() -> Generator[threading.Event]:
     """An event that the first signal sets."""
     stop = threading.Event()
     # `stop.set` takes a lock that the main thread may hold when the signal comes; this queue none.
-    heard = queue.SimpleQueue[bool]()
+    heard = queue.SimpleQueue[Callable[[], object]]()
 
     def wait() -> None:
-        if heard.get():
-            stop.set()
+        heard.get()()
 
     waiting = threading.Thread(target=wait, name="payport-signals", daemon=True)
     waiting.start()
     try:
-        with hearing(lambda: heard.put(True)):
+        with hearing(lambda: heard.put(stop.set)):
             yield stop
     finally:
-        heard.put(False)
+        heard.put(bool)  # nobody signalled: the thread ends
         waiting.join()

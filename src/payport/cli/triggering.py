@@ -38,7 +38,7 @@ def trigger(
     The event comes with those that the same scenario brings before and after it, about the same
     objects. Without --forward-to they are printed. Each run makes new objects and events.
     """
-    from payport.cli.scenarios import SCENARIOS, Stage  # noqa: PLC0415 - `--help` needs no bank
+    from payport.cli.scenarios import SCENARIOS, Stage
 
     play = SCENARIOS.get(event)
     if play is None:

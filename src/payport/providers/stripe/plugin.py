@@ -36,12 +36,12 @@ def _credentials(environ: Mapping[str, str]) -> Sequence[Credential]:
 def _key(name: str, given: str, *, needed: bool) -> Credential:
     found = _PREFIX.fullmatch(given)
     if not given.strip():
-        problem = "is not set: the secret or restricted key of the Stripe dashboard belongs there"
-        return Credential(name=name, kind=None, problem=problem)
+        missing = "is not set: the secret or restricted key of the Stripe dashboard belongs there"
+        return Credential(name=name, kind=None, problem=missing)
     if found is None:
-        problem = "is no key of Stripe's: copy it from the Stripe dashboard again"
-        return Credential(name=name, kind="something else", problem=problem)
-    problem = None
+        wrong = "is no key of Stripe's: copy it from the Stripe dashboard again"
+        return Credential(name=name, kind="something else", problem=wrong)
+    problem: str | None = None
     if needed and found["kind"] == "pk":
         problem = "is a publishable key, which belongs in a browser: set the secret key"
     if not needed and found["kind"] != "pk":
