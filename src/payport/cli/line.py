@@ -143,6 +143,11 @@ def _code(run: Run, line: Line, given: dict[str, Any], *, debug: bool) -> ExitCo
         return _failed("stopped", ExitCode.INTERRUPTED)
     except (typer.Exit, typer.BadParameter, BrokenPipeError):
         raise  # typer's own to tell
+    except ModuleNotFoundError as error:
+        if debug:
+            raise
+        said = f"{error.name} is not installed. Commands need: pip install 'payport[cli]'"
+        return _failed(said, ExitCode.USAGE)
     except Exception as error:
         if debug:
             raise
