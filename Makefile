@@ -47,8 +47,9 @@ fidelity: test-env  ## Hold the Stripe adapter and its simulator against Stripe'
 bench: test-env  ## Measure, and write docs/benchmarks.md
 	$(PY) benchmarks/run.py
 
-docs: test-env  ## Write the tables of docs/providers/stripe.md from the code
+docs: test-env  ## Write the tables of docs/providers/stripe.md and docs/cli.md from the code
 	@$(PY) scripts/provider_docs.py
+	@$(PY) scripts/cli_docs.py
 
 simulate: test-env  ## Run the property tests with many more, always new, examples
 	$(PY) -m pytest -m hypothesis --hypothesis-profile=long -o faulthandler_timeout=0

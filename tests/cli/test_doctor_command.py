@@ -20,7 +20,7 @@ def _sound(monkeypatch):
 def store(tmp_path, cli):
     url = f"sqlite:///{tmp_path}/payments.db"
     cli("db", "upgrade", url)
-    return ("--store", url, "--scope", "shop")
+    return ("--store", url, "--scope", "shop", "--provider", "stripe")
 
 
 def checks(ended):

@@ -87,15 +87,18 @@ def test_an_application_has_its_own_store(cli, shop, tmp_path):
 def test_a_store_needs_a_scope_a_provider_and_its_key(cli, tmp_path):
     store = ("--store", f"sqlite:///{tmp_path}/a.db")
 
-    assert "STRIPE_API_KEY" in refused(cli("operations", "list", *store, code=None))
-    assert "scope" in refused(cli("operations", "list", *store, code=None, STRIPE_API_KEY=KEY))
+    stripe = (*store, "--provider", "stripe")
+
+    assert "--provider" in refused(cli("operations", "list", *store, code=None))
+    assert "STRIPE_API_KEY" in refused(cli("operations", "list", *stripe, code=None))
+    assert "scope" in refused(cli("operations", "list", *stripe, code=None, STRIPE_API_KEY=KEY))
     assert "no installed package offers" in refused(
         cli("operations", "list", *store, "--provider", "nobody", code=None)
     )
 
 
 def test_a_store_is_enough_with_the_key_in_the_environment(cli, tmp_path):
-    store = ("--store", f"sqlite:///{tmp_path}/a.db", "--scope", "shop")
+    store = ("--store", f"sqlite:///{tmp_path}/a.db", "--scope", "shop", "--provider", "stripe")
 
     ended = cli("operations", "list", *store, "--json", STRIPE_API_KEY=KEY)
 

@@ -8,7 +8,7 @@ import pytest
 from clis import KEY, SECRET, process, receiver, wait_for
 
 from payport import Payport
-from payport.cli.scenarios import SCENARIOS
+from payport.cli.simulated.scenarios import SCENARIOS
 from payport.providers.stripe import StripeProvider
 from payport.testing.stripe_simulator import SIGNING_SECRET
 

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT: the one in hand is finished, and a loop that was told to stop is no failure."""
+"""SIGTERM and SIGINT: the one in hand is finished, and a loop that was told to end is content."""
 
 import os
 import signal

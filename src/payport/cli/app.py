@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from payport.cli import database, doctor, listening, operations, providers, triggering, webhooks
+from payport.cli import database, doctor, operations, providers, webhooks
 from payport.cli.line import command
+from payport.cli.simulated import listening, triggering
 
 __all__ = ["app"]
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="payport",
     help="Look after payments, the journal and webhooks.",
     no_args_is_help=True,

@@ -118,10 +118,13 @@ def _of_store(target: Target) -> Payport:
     if target.store is None:
         raise ConfigurationError(
             f"name the application's client by --app module:attribute or {APP_VARIABLE}, or a "
-            "database by --store URL --scope SCOPE",
+            "database by --store URL --provider NAME --scope SCOPE",
         )
-    name = target.provider or "stripe"
-    return Payport(plugin_named(name).from_env(), scope=target.scope, store=target.store)
+    if target.provider is None:
+        message = "name the adapter too; `payport providers` lists those that there are"
+        raise ConfigurationError(message, field="--provider")
+    provider = plugin_named(target.provider).from_env()
+    return Payport(provider, scope=target.scope, store=target.store)
 
 
 def _of_app(app: str, target: Target) -> Payport | AsyncPayport:

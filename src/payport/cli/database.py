@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Database", "checkup_of", "group", "of_client"]
 
-group = lines.group("db", "The database: tables, durability, and what became of its backups.")
+group: typer.Typer = lines.group("db", "The database: tables, durability, and what became of its backups.")
 
 _Url = Annotated[
     str | None,
@@ -136,7 +136,6 @@ def _say(line: Line, url: str | None, kind: RestorationKind, author: str, reason
     from payport.storage.upkeep import restoration
 
     word = restoration(kind, author=author, reason=reason)
-
 
     def keep(tx: Transaction) -> None:
         tx.add_restoration(word)

@@ -16,6 +16,7 @@ import typer
 
 from payport.cli.exits import ExitCode
 from payport.cli.line import Line
+from payport.cli.webhooks import waits_for_a_person
 from payport.domain.errors import ConfigurationError, PayportError, WebhookRejected
 from payport.operations.records import OperationState
 from payport.providers.breaker import BreakerState
@@ -105,7 +106,9 @@ def _credentials(target: Target, client: Client | None) -> Iterator[Check]:
     """What the environment holds, and whether it goes together with the client."""
     from payport.providers.plugins import plugin_named
 
-    name = client.pay.provider.spec.name if client is not None else target.provider or "stripe"
+    name = client.pay.provider.spec.name if client is not None else target.provider
+    if name is None:
+        return  # which `client` will tell of
     try:
         found = plugin_named(name).credentials(os.environ)
     except ConfigurationError:
@@ -240,6 +243,10 @@ def _waiting(client: Client) -> Iterator[Check]:
     late = [one for one in due if one.next_look_at and one.next_look_at < now - _OVERDUE]
     problem = "nobody recovers: run payport operations recover --loop 30" if late else None
     yield _verdict("due operations", _counted(len(due)), problem)
+    if hasattr(pay.webhooks, "stats"):
+        dead = waits_for_a_person(client.do(lambda pay: pay.webhooks.stats()))
+        problem = "payport webhooks dead" if dead else None
+        yield _verdict("dead letters", str(dead), problem)
 
 
 def _many(client: Client, state: OperationState) -> int:

@@ -46,7 +46,7 @@ _CLIENT: Final[dict[str, Any]] = {
     ],
     "provider": Annotated[
         str | None,
-        typer.Option("--provider", metavar="NAME", help="The adapter, with --store: stripe."),
+        typer.Option("--provider", metavar="NAME", help="The adapter, with --store."),
     ],
     "scope": Annotated[
         str | None,

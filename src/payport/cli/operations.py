@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["group"]
 
-group = lines.group("operations", "The journal: every operation, how it ended and why.")
+group: typer.Typer = lines.group("operations", "The journal: every operation, how it ended and why.")
 
 #: Of a record's fields, what is told. Neither requests nor commands: they name customers and cards.
 _TOLD: Final = (

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from payport.cli.exits import ExitCode
-from payport.cli.forwarding import Forwarder, ForwardTo, SecretOption, local, simulator
 from payport.cli.line import Line
+from payport.cli.simulated.forwarding import Forwarder, ForwardTo, SecretOption, local, simulator
 from payport.domain.errors import ConfigurationError
 
 __all__ = ["trigger"]
@@ -38,7 +38,7 @@ def trigger(
     The event comes with those that the same scenario brings before and after it, about the same
     objects. Without --forward-to they are printed. Each run makes new objects and events.
     """
-    from payport.cli.scenarios import SCENARIOS, Stage
+    from payport.cli.simulated.scenarios import SCENARIOS, Stage
 
     play = SCENARIOS.get(event)
     if play is None:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from payport.cli.forwarding import Forwarder, SecretOption, local, simulator
 from payport.cli.line import Line
 from payport.cli.signals import stop_event
+from payport.cli.simulated.forwarding import Forwarder, SecretOption, local, simulator
 from payport.domain.errors import ConfigurationError
 
 if TYPE_CHECKING:
