@@ -105,6 +105,22 @@ def test_a_store_is_enough_with_the_key_in_the_environment(cli, tmp_path):
     assert ended.document == {"operations": [], "next_cursor": None}
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("operations", "recover"),
+        ("operations", "resolve", "op", "executed", "--author", "zoe", "--reason", "why"),
+        ("webhooks", "worker"),
+    ],
+    ids=str,
+)
+def test_what_handlers_are_told_of_needs_the_application(cli, tmp_path, command):
+    store = ("--store", f"sqlite:///{tmp_path}/a.db", "--scope", "s", "--provider", "fake")
+
+    assert "handlers" in refused(cli(*command, *store, code=None))
+    assert not (tmp_path / "a.db").exists()
+
+
 def test_a_password_in_a_url_is_never_repeated(cli):
     url = "postgresql://shop:hunter2canary@127.0.0.1:1/payments"
 

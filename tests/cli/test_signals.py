@@ -96,8 +96,12 @@ def test_recovery_ends_with_the_operation_that_it_is_at(folder, made, number, mo
 
 
 def test_a_loop_that_has_nothing_to_do_ends_at_once(tmp_path):
-    store = ("--store", f"sqlite:///{tmp_path}/a.db", "--scope", "s", "--provider", "fake")
-    with process("operations", "recover", *store, "--loop", "600", cwd=tmp_path) as running:
+    (tmp_path / "idle.py").write_text(
+        "from payport import Payport\nfrom payport.testing import FakeProvider\n"
+        "pay = Payport(FakeProvider())\n"
+    )
+    arguments = ("operations", "recover", "--app", "idle:pay", "--loop", "600")
+    with process(*arguments, cwd=tmp_path) as running:
         assert "until SIGTERM" in running.line()
         ended = running.end()
 

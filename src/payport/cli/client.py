@@ -99,14 +99,24 @@ async def _awaited(ask: Callable[[], Any]) -> Any:
 
 
 @contextmanager
-def opened(target: Target) -> Generator[Client]:
+def opened(target: Target, *, tells: bool = False) -> Generator[Client]:
     """
     The client, closed afterwards.
+
+    Args:
+        tells: Whether it has to have the application's handlers: a client without them would mark
+            events as known that nobody was told of.
 
     Raises:
         ConfigurationError: Nothing says which one, or it cannot be made.
     """
     app = target.named_app
+    if tells and app is None:
+        raise ConfigurationError(
+            "brings about events for the application's handlers, which a client by --store has not."
+            f" Name the application's client by --app module:attribute or {APP_VARIABLE}",
+            field="--app",
+        )
     client = Client(_of_app(app, target) if app is not None else _of_store(target))
     try:
         yield client

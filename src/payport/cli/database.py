@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Database", "checkup_of", "group", "of_client"]
 
-group: typer.Typer = lines.group("db", "The database: tables, durability, and what became of its backups.")
+group: typer.Typer = lines.group(
+    "db", "The database: tables, durability, and what became of its backups."
+)
 
 _Url = Annotated[
     str | None,

@@ -69,14 +69,20 @@ class Line:
     """
 
     def __init__(self, *, as_json: bool = False, **said: str | None) -> None:
-        self.out = Printer(as_json=as_json)
+        self.out: Printer = Printer(as_json=as_json)
         self.said = said
 
-    def client(self) -> AbstractContextManager[Client]:
-        """The client that it names."""
+    def client(self, *, tells: bool = False) -> AbstractContextManager[Client]:
+        """
+        The client that it names.
+
+        Args:
+            tells: Whether the command may bring about events, which are the handlers' to hear of:
+                then it has to be the application's own.
+        """
         from payport.cli.client import Target, opened
 
-        return opened(Target(**self.said))
+        return opened(Target(**self.said), tells=tells)
 
 
 def group(name: str, said: str) -> typer.Typer:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["group"]
 
-group: typer.Typer = lines.group("operations", "The journal: every operation, how it ended and why.")
+group: typer.Typer = lines.group(
+    "operations", "The journal: every operation, how it ended and why."
+)
 
 #: Of a record's fields, what is told. Neither requests nor commands: they name customers and cards.
 _TOLD: Final = (
@@ -98,7 +100,7 @@ def _recover(
     if loop is not None and limit is not None:
         message = "says how much of one run; a loop does all that is due, every time"
         raise typer.BadParameter(message, param_hint="--limit")
-    with line.client() as client, line.out.progress("Recovering") as progress:
+    with line.client(tells=True) as client, line.out.progress("Recovering") as progress:
 
         def told(so_far: Recovered) -> None:
             progress(f"{so_far.looked_at} looked at")
@@ -137,7 +139,7 @@ def _resolve(
 
     What was executed is read from the provider where it can be, and has to show there.
     """
-    with line.client() as client:
+    with line.client(tells=True) as client:
         record: OperationRecord = client.do(
             lambda pay: pay.operations.resolve(
                 operation, verdict, reason=reason, author=author, provider_ref=provider_ref

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["group", "waits_for_a_person"]
 
-group: typer.Typer = lines.group("webhooks", "What the provider sent: the inbox, its worker and dead letters.")
+group: typer.Typer = lines.group(
+    "webhooks", "What the provider sent: the inbox, its worker and dead letters."
+)
 
 #: Of a delivery, what is told. Never its body, which names customers.
 _DELIVERY: Final = (
@@ -165,10 +167,9 @@ def _worker(
     """
     Process what was received and run handlers, until SIGTERM or SIGINT.
 
-    Any number of workers may run. A signal ends it with what it has in hand. Name the application
-    by --app: with --store there are no handlers, and events would be marked as told to nobody.
+    Any number of workers may run. A signal ends it with what it has in hand.
     """
-    with line.client() as client:
+    with line.client(tells=True) as client:
         if once:
             tried: int = client.do(lambda pay: pay.webhooks.process_due())
             if line.out.as_json:

@@ -95,8 +95,8 @@ class Forwarder:
 
     def __init__(self, line: Line) -> None:
         self._out = line.out
-        self.taken = 0
-        self.refused = 0
+        self.taken: int = 0
+        self.refused: int = 0
 
     def __call__(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
         """

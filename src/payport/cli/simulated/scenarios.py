@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 from payport.testing.stripe_simulator.wire import HttpRequest
 
 if TYPE_CHECKING:
+    from payport.testing.bank.bank import Bank
     from payport.testing.stripe_simulator.simulator import StripeSimulator
 
 __all__ = ["SCENARIOS", "Stage"]
@@ -30,7 +31,7 @@ class Stage:
 
     def __init__(self, simulator: StripeSimulator) -> None:
         self.simulator = simulator
-        self.bank = simulator.bank
+        self.bank: Bank = simulator.bank
 
     def ask(self, target: str, **fields: str) -> str:
         """Make a request; return the id of what it is about, also where it was declined."""
