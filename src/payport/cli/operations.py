@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -105,13 +105,14 @@ def _recover(
         def told(so_far: Recovered) -> None:
             progress(f"{so_far.looked_at} looked at")
 
-        if loop is not None:
+        def run(pay: Any, stop: Any) -> Any:
             line.out.say(f"Recovering every {loop:g} s until SIGTERM or SIGINT.")
-            client.until_stopped(
-                lambda pay, stop: pay.operations.run_recovery(
-                    stop=stop, every=loop, every_scope=every_scope, progress=told
-                )
+            return pay.operations.run_recovery(
+                stop=stop, every=loop, every_scope=every_scope, progress=told
             )
+
+        if loop is not None:
+            client.until_stopped(run)
             return None
         done: Recovered = client.until_stopped(
             lambda pay, stop: pay.operations.recover(

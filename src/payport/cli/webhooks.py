@@ -176,8 +176,12 @@ def _worker(
                 line.out.document({"tried": tried})
             line.out.say(f"{tried} tried.")
             return
-        line.out.say("Working until SIGTERM or SIGINT.")
-        client.until_stopped(lambda pay, stop: pay.webhooks.run_worker(stop=stop, poll=poll))
+
+        def run(pay: Any, stop: Any) -> Any:
+            line.out.say("Working until SIGTERM or SIGINT.")
+            return pay.webhooks.run_worker(stop=stop, poll=poll)
+
+        client.until_stopped(run)
 
 
 @command(group, "prune")
