@@ -13,7 +13,7 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from payport.domain.errors import StoreUnavailable
 from payport.domain.outcomes import FailureKind
@@ -25,15 +25,19 @@ from payport.operations.settling import given_up, locked_operation, locked_payme
 from payport.operations.steps import Steps, transact
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from payport.operations.journal import Journal
     from payport.providers.outcomes import Account
     from payport.storage.base import Transaction
 
-__all__ = ["Recovered", "Recovery"]
+__all__ = ["CIRCUIT_OPEN", "TOLD_TO_STOP", "Recovered", "Recovery"]
 
 _log = logging.getLogger("payport.operations")
+
+#: Why a run ended before it was through; see `Recovered.stopped`.
+CIRCUIT_OPEN: Final = "the circuit breaker is open"
+TOLD_TO_STOP: Final = "it was told to stop"
 
 #: Rows that are read at once; each is then claimed on its own.
 _BATCH = 100
@@ -83,12 +87,18 @@ class Recovery:
         self._clock = journal.settings.clock
         self._scope = scope
 
-    def run(self, account: Account, limit: int | None) -> Steps[Recovered]:
+    def run(
+        self,
+        account: Account,
+        limit: int | None,
+        watch: Callable[[Recovered], bool] = lambda _: True,
+    ) -> Steps[Recovered]:
         """
         Look at every operation that is due, each once, and conclude what can be concluded.
 
         Args:
             limit: How many at most; None for all.
+            watch: Called with what was done so far before each operation; says whether to go on.
 
         Raises:
             StoreUnavailable: The store failed. What was concluded before is.
@@ -104,13 +114,20 @@ class Recovery:
                 new = tally.new((yield from find(began, account, tally.batch)))
                 if not new:
                     break
-                yield from self._looked_at(new, account, tally)
+                yield from self._looked_at(new, account, tally, watch)
         return tally.recovered()
 
     def _looked_at(
-        self, rows: Sequence[OperationRecord], account: Account, tally: _Tally
+        self,
+        rows: Sequence[OperationRecord],
+        account: Account,
+        tally: _Tally,
+        watch: Callable[[Recovered], bool],
     ) -> Steps[None]:
         for row in rows:
+            if not watch(tally.recovered()):
+                tally.stopped = TOLD_TO_STOP
+                return
             record = yield from self._guarded(row, account)
             if record is not None:
                 tally.count(record)
@@ -247,7 +264,7 @@ class _Tally:
 
     def count(self, record: OperationRecord) -> None:
         if record.failure is FailureKind.CIRCUIT_OPEN:
-            self.stopped = "the circuit breaker is open"
+            self.stopped = CIRCUIT_OPEN
         if record.state in _COUNTED:
             self._counts[_COUNTED[record.state]] += 1
 

@@ -83,12 +83,7 @@ class SyncSqlStore:
 
     def upgrade(self) -> None:
         """Make or change the tables; see `payport.storage.upgrade`."""
-        place = place_of(self._engine)
-        self._run(
-            lambda connection: run_unit(
-                connection, lambda _: guarded(place, lambda: migrate(connection))
-            )
-        )
+        self._run(_upgrade)
 
     def close(self) -> None:
         """Leave the engine open: it is the application's."""
@@ -124,6 +119,11 @@ class AsyncSqlStore:
         if not self._ready:
             await self._prepare()
         return await self._run(lambda connection: run_unit(connection, work, self._sends))
+
+    async def upgrade(self) -> None:
+        """See `SyncSqlStore.upgrade`."""
+        self._loop.check()
+        await self._run(_upgrade)
 
     async def aclose(self) -> None:
         """Leave the engine open: it is the application's."""
@@ -190,6 +190,11 @@ def _sends_of(engine: Engine) -> Sends:
         # A URI may name anything, through any of SQLite's virtual file systems.
         return ANY_HOME
     return SqliteSends(Path(database).absolute(), place_of(engine))
+
+
+def _upgrade(connection: Connection) -> None:
+    place = place_of(connection.engine)
+    run_unit(connection, lambda _: guarded(place, lambda: migrate(connection)))
 
 
 def _prepare(connection: Connection) -> None:

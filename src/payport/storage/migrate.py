@@ -78,7 +78,7 @@ def check(connection: sa.Connection) -> None:
     if version is None:
         raise ConfigurationError(
             f"{place} has no tables of payport's. Make them once, as a user who may, with "
-            "payport.storage.upgrade(store): nothing was read or written.",
+            "payport.storage.upgrade(store) or `payport db upgrade`: nothing was read or written.",
             field="store",
         )
     if version > HEAD:
@@ -86,8 +86,8 @@ def check(connection: sa.Connection) -> None:
     if version < HEAD:
         raise ConfigurationError(
             f"{place} has tables of version {version!r}, and this payport works with {HEAD!r}. "
-            "Bring them up to date with payport.storage.upgrade(store): nothing was read or "
-            "written.",
+            "Bring them up to date with payport.storage.upgrade(store) or `payport db upgrade`: "
+            "nothing was read or written.",
             field="store",
         )
 

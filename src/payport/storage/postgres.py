@@ -92,6 +92,11 @@ class AsyncPostgresStore(AsyncSqlStore):
         self._leave_parent()
         return await super().transact(work)
 
+    async def upgrade(self) -> None:
+        """See `SyncSqlStore.upgrade`."""
+        self._leave_parent()
+        await super().upgrade()
+
     async def aclose(self) -> None:
         """Close the pool's connections. The next use opens others, in any loop."""
         self._leave_parent()

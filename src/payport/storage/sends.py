@@ -63,6 +63,7 @@ def restored(place: str, why: str) -> ConfigurationError:
     return ConfigurationError(
         f"{place} {why}. It may have forgotten what was sent, so nothing is sent to a live account "
         "until somebody has compared it with the provider and says so: "
-        "payport.storage.acknowledge_restored(store, author=..., reason=...).",
+        "payport.storage.acknowledge_restored(store, author=..., reason=...) or "
+        "`payport db acknowledge`.",
         field="store",
     )

@@ -22,6 +22,7 @@ from payport.storage.units import Turn, unpicklable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import sqlalchemy as sa
 
@@ -55,6 +56,11 @@ class SqliteStore:
         self._process = 0
         self._identity: tuple[int, int] | None = None
         forks.watch(self)
+
+    @property
+    def path(self) -> Path:
+        """The file, whether it was made already or not."""
+        return self._file.path
 
     def transact(self, work: Callable[[Transaction], T]) -> T:
         """See `Store.transact`."""
@@ -149,6 +155,11 @@ class AsyncSqliteStore:
         self._loop = OneLoop("the store")
         self._thread: ThreadPoolExecutor | None = None
         self._process = os.getpid()
+
+    @property
+    def path(self) -> Path:
+        """See `SqliteStore.path`."""
+        return self._store.path
 
     async def transact(self, work: Callable[[Transaction], T]) -> T:
         """See `AsyncStore.transact`."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from payport.storage.base import Transaction
 
-__all__ = ["acknowledge_restored", "mark_restored", "restorations", "upgrade"]
+__all__ = ["acknowledge_restored", "mark_restored", "restoration", "restorations", "upgrade"]
 
 T = TypeVar("T")
 
@@ -93,7 +93,13 @@ def _nothing(tx: Transaction) -> None:
     """A unit of work that only opens the store."""
 
 
-def _say(store: object, kind: RestorationKind, author: str, reason: str) -> None:
+def restoration(kind: RestorationKind, *, author: str, reason: str) -> RestorationRecord:
+    """
+    A person's word, given now, for `Transaction.add_restoration`.
+
+    Raises:
+        InvalidRequest: A word is missing.
+    """
     said: dict[str, object] = {"author": author, "reason": reason}
     for field, words in said.items():
         if not isinstance(words, str) or not words.strip() or len(words) > _LONGEST:
@@ -102,7 +108,11 @@ def _say(store: object, kind: RestorationKind, author: str, reason: str) -> None
                 operation="storage.restored",
                 field=field,
             )
-    word = RestorationRecord(at=datetime.now(UTC), kind=kind, author=author, reason=reason)
+    return RestorationRecord(at=datetime.now(UTC), kind=kind, author=author, reason=reason)
+
+
+def _say(store: object, kind: RestorationKind, author: str, reason: str) -> None:
+    word = restoration(kind, author=author, reason=reason)
     _with(store, lambda tx: tx.add_restoration(word))
 
 

@@ -66,7 +66,7 @@ def outcome_from(response: Response, *, reads: bool, tag: str | None = None) -> 
         return failure_from(response, document, reads=reads)
     try:
         facts = facts_from(document, tag=tag, api_version=API_VERSION)
-        provider_time = _time(response)
+        provider_time = time_in(response)
     except UNREADABLE as error:
         return _unreadable(response, error)
     headers = response.headers
@@ -93,7 +93,7 @@ def page_from(response: Response) -> FactsPage | Failure:
     )
 
 
-def _time(response: Response) -> datetime | None:
+def time_in(response: Response) -> datetime | None:
     told = response.headers.get("bank-time")
     return moment_from(int(told)) if told is not None else None
 
@@ -124,7 +124,7 @@ def failure_from(response: Response, document: Mapping[str, Any], *, reads: bool
         code=code,
         request_id=response.headers.get("request-id"),
         retry_after=float(after) if after is not None else None,
-        provider_time=_time(response),
+        provider_time=time_in(response),
     )
 
 
