@@ -9,7 +9,13 @@ from dataclasses import replace
 import pytest
 from shops import PRICE, VISA, Kind, Shop, kinds, place_of, usd
 
-from payport import AsyncPayport, InvalidRequest, OperationInProgress, OutcomeUnknown
+from payport import (
+    AsyncPayport,
+    InvalidRequest,
+    OperationInProgress,
+    OutcomeUnknown,
+    ProviderUnavailable,
+)
 from payport.domain.outcomes import FailureKind
 from payport.operations.clock import SystemClock
 from payport.providers.outcomes import Failure
@@ -31,8 +37,14 @@ def busy(request):
     kind = Kind("sync", request.param)
     shop = Shop(kind, place_of(kind, request), clock=SystemClock())
     shop.fake.decide(lambda asked: time.sleep(0.005))
+    know_the_account(shop.pay)
     yield shop
     shop.close()
+
+
+def know_the_account(pay):
+    """Ask for it before the rush, in which who asks first would do all before anybody else."""
+    pay.operations.recover()
 
 
 def at_once(*calls):
@@ -60,7 +72,9 @@ def test_many_threads_that_pay_for_one_order_charge_it_once(busy):
 
 
 def test_many_processes_that_pay_for_one_order_charge_it_once(busy):
-    clients = [busy.another() for _ in range(4)]
+    clients = [busy.client(busy.fake) for _ in range(4)]
+    for pay in clients:
+        know_the_account(pay)
     answers = at_once(*[lambda pay=pay: busy.buy(pay=pay) for pay in clients * 4])
 
     assert {answer.status for answer in answers} == {"succeeded"}
@@ -250,6 +264,46 @@ def test_who_lost_the_lease_sends_no_more(shop):
     assert shop.requests() == 2
     row = shop.rows()[0]
     assert (row.state, row.fencing) == ("confirmed", 2)
+
+
+@ONE
+def test_who_lost_the_lease_sends_no_more_while_the_new_holder_is_still_sending(shop):
+    dying = shop.provider()
+    dying.next("create_payment", CrashBefore())
+    other = shop.client(dying)
+    struck = []
+
+    def overtake(asked):
+        if asked.operation == "create_payment" and not struck:
+            struck.append(None)
+            shop.clock.advance(12)
+            with pytest.raises(Crash):
+                shop.buy(pay=other)
+            return Unavailable()
+        return None
+
+    shop.fake.decide(overtake)
+    with pytest.raises(OutcomeUnknown):
+        shop.buy()
+    assert not shop.bank.payments
+    row = shop.rows()[0]
+    assert (row.state, row.fencing) == ("sent", 2)
+
+
+@ONE
+def test_who_sleeps_through_the_lease_just_before_the_write_writes_nothing(shop):
+    dozing = shop.provider()
+    create = dozing.create_payment
+
+    def doze(command, call):
+        shop.clock.advance(12)
+        return create(command, call)
+
+    dozing.create_payment = doze
+    with pytest.raises(ProviderUnavailable):
+        shop.buy(pay=shop.client(dozing, deadline=60.0))
+    assert shop.requests() == 0
+    assert shop.rows()[0].state == "no_effect"
 
 
 @ONE

@@ -304,6 +304,35 @@ def test_two_recoverers_at_once_make_one_effect(shop, doing):
 
 
 @in_the_middle
+def test_what_another_recoverer_took_meanwhile_is_left_to_it(shop):
+    """Both read the same list. The other one was faster, and is still sending."""
+    for number in (1, 2):
+        doomed = shop.provider()
+        doomed.next("create_payment", CrashBefore())
+        with pytest.raises(Crash):
+            shop.buy(f"order_{number}", pay=shop.client(doomed))
+    shop.clock.advance(SOON)
+    first = shop.provider()
+    took = []
+
+    def meanwhile(asked):
+        if asked.operation == "create_payment" and not took:
+            took.append(asked)
+            dying = shop.provider()
+            dying.next("create_payment", CrashBefore())
+            with pytest.raises(Crash):
+                shop.client(dying).operations.recover()
+
+    first.decide(meanwhile)
+    assert shop.client(first).operations.recover().looked_at == 1
+    assert sorted((row.state, row.fencing) for row in shop.rows()) == [
+        ("confirmed", 2),
+        ("sent", 2),
+    ]
+    assert len(shop.bank.payments) == 1
+
+
+@in_the_middle
 @each_operation
 def test_a_sender_that_wakes_late_concludes_nothing_and_sends_nothing(shop, doing):
     """A paused process: others took over, and it finds its lease gone before its next write."""
