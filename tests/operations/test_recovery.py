@@ -3,6 +3,7 @@ Recovery: what dead senders left is concluded, sent again only while that is saf
 person where nothing automatic is left. Absence never proves anything.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -27,6 +28,7 @@ from payport import (
     PaymentSucceeded,
     StoreUnavailable,
 )
+from payport.providers.exchange import Call
 from payport.testing import (
     Bank,
     Crash,
@@ -402,19 +404,36 @@ def test_a_scope_recovers_its_own_and_every_scope_if_asked(shop):
 @each_behaviour
 def test_another_account_neither_sends_nor_reads_and_a_person_gets_it(shop):
     died(shop, Doing("create_payment"), CrashAfter())
-    other = shop.client(elsewhere(shop))
+    there, asked = elsewhere(shop), set()
+    there.decide(lambda request: asked.add(request.operation))
+    other = shop.client(there)
     sent = shop.requests()
     assert other.operations.recover().looked_at == 0
     for _ in range(26):
         shop.clock.advance(timedelta(hours=1))
         other.operations.recover()
     assert shop.requests() == sent
+    assert asked == {"account"}
     assert shop.rows()[0].state == "needs_review"
     with pytest.raises(ConfigurationError):
         shop.buy(pay=other)
 
     shop.buy()  # at home it is found out even now
     assert shop.bank.charged("order_1") == PRICE
+
+
+@in_the_middle
+def test_the_same_account_at_another_endpoint_neither_sends_nor_reads(shop):
+    """A simulator may call its accounts what the provider calls its own."""
+    died(shop, Doing("create_payment"), CrashBefore())
+    simulator = shop.provider()
+    told = replace(simulator.account(Call()), endpoint="http://127.0.0.1:12111")
+    simulator.account = lambda call: told
+    asked = []
+    simulator.decide(asked.append)
+    assert shop.client(simulator).operations.recover().looked_at == 0
+    assert asked == []
+    assert shop.rows()[0].state == "sent"
 
 
 @in_the_middle
