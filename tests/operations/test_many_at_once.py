@@ -72,7 +72,7 @@ def test_many_threads_that_pay_for_one_order_charge_it_once(busy):
 
 
 def test_many_processes_that_pay_for_one_order_charge_it_once(busy):
-    clients = [busy.client(busy.fake) for _ in range(4)]
+    clients = [busy.another() for _ in range(4)]
     for pay in clients:
         know_the_account(pay)
     answers = at_once(*[lambda pay=pay: busy.buy(pay=pay) for pay in clients * 4])
@@ -85,6 +85,8 @@ def test_many_processes_that_pay_for_one_order_charge_it_once(busy):
 def test_two_processes_that_give_back_the_rest_at_once_do_it_once(busy):
     paid = busy.buy()
     clients = [busy.another() for _ in range(2)]
+    for pay in clients:
+        know_the_account(pay)
     answers = at_once(
         *[
             lambda pay=pay, name=name: busy.refund(paid, name, pay=pay)
@@ -97,6 +99,7 @@ def test_two_processes_that_give_back_the_rest_at_once_do_it_once(busy):
     assert "can still be refunded" in str(refused[0])
     assert busy.bank.refunded("order_1") == PRICE
     assert len(busy.bank.refunds) == 1
+    assert busy.requests() == 2, "who was refused asked the bank for nothing"
 
 
 def test_parts_that_are_given_back_at_once_never_come_to_more_than_there_is(busy):
@@ -106,6 +109,7 @@ def test_parts_that_are_given_back_at_once_never_come_to_more_than_there_is(busy
     )
     assert sum(isinstance(a, InvalidRequest) for a in answers) == THREADS - 7
     assert busy.bank.refunded("order_1") == usd(4900)
+    assert busy.requests() == 1 + 7, "who was refused asked the bank for nothing"
     assert busy.pay.payments.get(paid.id).refunded == usd(4900)
 
 
@@ -117,6 +121,7 @@ def test_parts_that_are_captured_at_once_never_come_to_more_than_is_held(busy):
     )
     assert sum(isinstance(a, InvalidRequest) for a in answers) == 3
     assert busy.bank.charged("order_1") == usd(4500)
+    assert busy.requests() == 1 + 3, "who was refused asked the bank for nothing"
     assert busy.pay.payments.get(held.id).captured == usd(4500)
 
 
