@@ -78,7 +78,7 @@ class Crowd:
         """
         What each process's calls came to, all of them begun at one moment in threads of their own.
 
-        A call is a dict: `do` and its arguments. There may be less of them than processes.
+        A call is a dict: `do` and its arguments. There may be fewer of them than processes.
         """
         at = time.time() + 0.1
         jobs = [{"do": "calls", "calls": calls, "at": at} for calls in calls_by_process]

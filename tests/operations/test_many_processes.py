@@ -1,4 +1,4 @@
-"""Processes with threads, in front of one store and one bank: each effect once, for each of them."""
+"""Processes with threads, in front of one store and one bank: each effect once, for all of them."""
 
 from datetime import UTC, datetime, timedelta
 

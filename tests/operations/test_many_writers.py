@@ -1,4 +1,4 @@
-"""All that an application does, on few payments and at once: nothing is lost, stuck or told wrong."""
+"""All that an application does, on few payments at once: nothing is lost, stuck or told wrong."""
 
 import itertools
 import random
