@@ -173,6 +173,16 @@ def test_a_payment_is_not_first_charged_after_its_time(shop):
 
 
 @with_keys
+def test_a_customer_who_asks_again_is_there_and_is_charged(shop):
+    died(shop, Doing("create_payment"), CrashBefore())
+    shop.clock.advance(timedelta(minutes=14))
+    died(shop, Doing("create_payment"), CrashBefore())
+    shop.clock.advance(timedelta(minutes=14))
+    shop.another().operations.recover()
+    assert shop.bank.charged("order_1") == PRICE
+
+
+@with_keys
 def test_how_long_a_payment_may_still_be_sent_is_the_applications_to_say(shop):
     there = Doing("create_payment")
     doomed = shop.provider()
