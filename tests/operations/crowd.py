@@ -15,11 +15,10 @@ import sys
 import time
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from payport.providers.stripe import AsyncStripeProvider, StripeProvider
 
-__all__ = ["KEY", "SCOPE", "Crowd", "client", "counted", "pick", "store_url"]
+__all__ = ["KEY", "SCOPE", "Crowd", "client", "pick", "store_url", "watched"]
 
 KEY = "sk_test_obviously_fake"
 SCOPE = "crowd"
@@ -105,45 +104,19 @@ class Crowd:
             running.stdout.close()
 
 
-class Connections:
-    """How many connections are open, and how many were at most."""
-
-    def __init__(self):
-        self.now = 0
-        self.most = 0
-
-
 @asynccontextmanager
-async def counted(url):
-    """A relay to a server that counts its connections, and its address."""
-    count = Connections()
-    target = urlsplit(url)
+async def watched(pay):
+    """How many connections to the provider a client has: looked at again and again."""
+    pool = pay._session._provider._send._client()._transport._pool
+    seen = []
 
-    async def serve(reader, writer):
-        count.now += 1
-        count.most = max(count.most, count.now)
-        try:
-            there, back = await asyncio.open_connection(target.hostname, target.port)
-            await asyncio.gather(_carry(reader, back), _carry(there, writer))
-        except asyncio.CancelledError:
-            pass  # the loop ends, and asyncio would call that an error of this server
-        finally:
-            count.now -= 1
+    async def look():
+        while True:
+            seen.append(len(pool.connections))
+            await asyncio.sleep(0.005)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=1024)
+    looking = asyncio.create_task(look())
     try:
-        yield count, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield seen
     finally:
-        server.close()
-        await server.wait_closed()
-
-
-async def _carry(reader, writer):
-    try:
-        while part := await reader.read(65_536):
-            writer.write(part)
-            await writer.drain()
-    except ConnectionError:
-        pass
-    finally:
-        writer.close()
+        looking.cancel()

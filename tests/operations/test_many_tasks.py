@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from crowd import client, counted, pick, store_url
+from crowd import client, pick, store_url, watched
 from loopback import SimulatorProcess
 
 from payport import AsyncPayport, BreakerPolicy, Money, PayportError
@@ -98,16 +98,14 @@ def test_a_crowd_of_tasks_keeps_within_bounds_and_loses_nothing(bank, place):
     number = pick(100, 1_000)
 
     async def pay_all():
-        async with (
-            counted(bank.url) as (connections, url),
-            shop(url, place) as pay,
-        ):
+        async with shop(bank.url, place) as pay:
             await asyncio.gather(*[buy(pay, f"warm {n}") for n in range(number // 4)])
             with store_connections(place) as stores:
-                answers = await asyncio.gather(*[buy(pay, f"order {n}") for n in range(number)])
+                async with watched(pay) as connections:
+                    answers = await asyncio.gather(*[buy(pay, f"order {n}") for n in range(number)])
             assert threads_of_the_store() <= 1
             rows = [row async for row in pay.operations.list()]
-        return answers, rows, connections.most, max(stores)
+        return answers, rows, max(connections), max(stores)
 
     answers, rows, to_the_provider, to_the_store = asyncio.run(pay_all())
     assert {answer.status for answer in answers} == {"succeeded"}
