@@ -8,6 +8,7 @@ import tracemalloc
 from collections import Counter
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import pairwise
 
 import psycopg
 import pytest
@@ -22,7 +23,7 @@ PRICE = Money(5000, "USD")
 PROVIDER_CONNECTIONS, STORE_CONNECTIONS = 100, 15
 #: Bytes that may stay for an operation after it is done, and for all of them together: the request
 #: and the answer of one are more than ten times the former.
-STAYS, SLACK = 1_000, 100_000
+STAYS, SLACK = 1_000, 50_000
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +122,7 @@ def test_a_crowd_of_tasks_keeps_within_bounds_and_loses_nothing(bank, place):
 
 
 def test_what_is_done_does_not_stay_in_memory(bank, place):
-    number = pick(12, 300)
+    number = pick(12, 150)
 
     async def stays():
         async with shop(bank.url, place) as pay:
@@ -134,10 +135,12 @@ def test_what_is_done_does_not_stay_in_memory(bank, place):
 
     tracemalloc.start()
     try:
-        first, _, last = asyncio.run(stays())
+        sizes = asyncio.run(stays())
     finally:
         tracemalloc.stop()
-    assert last - first < SLACK + 2 * number * STAYS
+    # What stays for ever stays each time; what one unlucky batch left, such as logs, does not.
+    grown = min(later - earlier for earlier, later in pairwise(sizes))
+    assert grown < SLACK + number * STAYS
 
 
 def test_tasks_that_are_canceled_leave_what_recovery_finds_out(bank, place):
