@@ -53,7 +53,7 @@ def test_when_it_is_back_the_same_call_succeeds(shop):
         shop.buy(pay=pay)
     away.script.clear()
     away.decide(lambda asked: None)
-    shop.clock.advance(FEW.rest)
+    shop.clock.advance(FEW.rest + 1)
     assert shop.buy(pay=pay).reference == "order_1"
     assert pay.breaker.state is BreakerState.CLOSED
     assert shop.bank.effects(shop.rows()[-1].key) == 1
@@ -81,7 +81,7 @@ def test_a_read_that_breaks_lets_another_one_try(shop, crash):
     """A task that is canceled, say, in the middle of the one request that tries."""
     paid = shop.buy()
     away, pay = outage(shop)
-    shop.clock.advance(FEW.rest)
+    shop.clock.advance(FEW.rest + 1)
     away.decide(lambda asked: crash)
     with pytest.raises(Crash):
         pay.payments.refresh(paid.id)
@@ -94,7 +94,7 @@ def test_a_read_that_breaks_lets_another_one_try(shop, crash):
 @pytest.mark.parametrize("crash", [CrashBefore(), CrashAfter()], ids=repr)
 def test_a_send_that_breaks_lets_another_one_try(shop, crash):
     away, pay = outage(shop)
-    shop.clock.advance(FEW.rest)
+    shop.clock.advance(FEW.rest + 1)
     away.decide(lambda asked: crash)
     with pytest.raises(Crash):
         shop.buy(pay=pay)
