@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fidelity bench docs kills simulate clean test-env check-env
+.PHONY: help demo test check fidelity bench docs kills simulate concurrency mutants clean test-env check-env
 
 PY := .venv/bin/python
 export PYTHON
@@ -20,7 +20,7 @@ export PYRIGHT_PYTHON_CACHE_DIR := $(CURDIR)/.venv/pyright
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
-		printf '  make %-9s %s\n' "$$name" "$$text"; done
+		printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 demo: test-env  ## Take five payments on the Stripe simulator, kill the shop twice, show what moved
 	@$(PY) examples/demo.py
@@ -56,6 +56,12 @@ kills: test-env  ## Kill workers that take payments KILLS times (200), beside th
 
 simulate: test-env  ## Run the property tests with many more, always new, examples
 	$(PY) -m pytest -m hypothesis --hypothesis-profile=long -o faulthandler_timeout=0
+
+concurrency: test-env  ## Run the tests of crowds in their full sizes
+	PAYPORT_CONCURRENCY=full $(PY) -m pytest -o faulthandler_timeout=0 tests/operations/test_many_*.py
+
+mutants: test-env  ## Break each promise on purpose, see its tests go red, write docs/mutants.md
+	@$(PY) scripts/mutants.py
 
 clean:  ## Remove everything that make made, .venv included
 	rm -rf .venv build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

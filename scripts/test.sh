@@ -6,7 +6,7 @@ python=.venv/bin/python
 log=build/test-kit.log
 mkdir -p build
 
-kit="tests/testing tests/test_docs.py tests/test_provider_docs.py"
+kit="tests/testing tests/test_docs.py tests/test_provider_docs.py tests/test_mutants.py"
 kit="$kit tests/providers/stripe/test_stripe_contract.py"
 kit="$kit tests/providers/stripe/test_stripe_socket_contract.py"
 ignored=""

@@ -12,7 +12,15 @@ from payport import (
     ProviderUnavailable,
     RateLimited,
 )
-from payport.testing import LostResponse, Tokens, Unauthorized, Unavailable
+from payport.testing import (
+    Crash,
+    CrashAfter,
+    CrashBefore,
+    LostResponse,
+    Tokens,
+    Unauthorized,
+    Unavailable,
+)
 
 FEW = BreakerPolicy(failures=4, rest=30.0)
 
@@ -45,7 +53,7 @@ def test_when_it_is_back_the_same_call_succeeds(shop):
         shop.buy(pay=pay)
     away.script.clear()
     away.decide(lambda asked: None)
-    shop.clock.advance(FEW.rest)
+    shop.clock.advance(FEW.rest + 1)
     assert shop.buy(pay=pay).reference == "order_1"
     assert pay.breaker.state is BreakerState.CLOSED
     assert shop.bank.effects(shop.rows()[-1].key) == 1
@@ -65,6 +73,35 @@ def test_reads_are_held_back_too(shop):
     _, pay = outage(shop)
     with pytest.raises(CircuitOpen):
         pay.payments.refresh(paid.id)
+
+
+@each_colour
+@pytest.mark.parametrize("crash", [CrashBefore(), CrashAfter()], ids=repr)
+def test_a_read_that_breaks_lets_another_one_try(shop, crash):
+    """A task that is canceled, say, in the middle of the one request that tries."""
+    paid = shop.buy()
+    away, pay = outage(shop)
+    shop.clock.advance(FEW.rest + 1)
+    away.decide(lambda asked: crash)
+    with pytest.raises(Crash):
+        pay.payments.refresh(paid.id)
+    away.decide(lambda asked: None)
+    assert pay.payments.refresh(paid.id).captured == PRICE
+    assert pay.breaker.state is BreakerState.CLOSED
+
+
+@each_colour
+@pytest.mark.parametrize("crash", [CrashBefore(), CrashAfter()], ids=repr)
+def test_a_send_that_breaks_lets_another_one_try(shop, crash):
+    away, pay = outage(shop)
+    shop.clock.advance(FEW.rest + 1)
+    away.decide(lambda asked: crash)
+    with pytest.raises(Crash):
+        shop.buy(pay=pay)
+    away.decide(lambda asked: None)
+    shop.clock.advance(12)
+    assert shop.buy(pay=pay).is_paid
+    assert pay.breaker.state is BreakerState.CLOSED
 
 
 @each_colour

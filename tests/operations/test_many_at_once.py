@@ -9,7 +9,13 @@ from dataclasses import replace
 import pytest
 from shops import PRICE, VISA, Kind, Shop, kinds, place_of, usd
 
-from payport import AsyncPayport, InvalidRequest, OperationInProgress, OutcomeUnknown
+from payport import (
+    AsyncPayport,
+    InvalidRequest,
+    OperationInProgress,
+    OutcomeUnknown,
+    ProviderUnavailable,
+)
 from payport.domain.outcomes import FailureKind
 from payport.operations.clock import SystemClock
 from payport.providers.outcomes import Failure
@@ -31,8 +37,14 @@ def busy(request):
     kind = Kind("sync", request.param)
     shop = Shop(kind, place_of(kind, request), clock=SystemClock())
     shop.fake.decide(lambda asked: time.sleep(0.005))
+    know_the_account(shop.pay)
     yield shop
     shop.close()
+
+
+def know_the_account(pay):
+    """Ask for it before the rush, in which who asks first would do all before anybody else."""
+    pay.operations.recover()
 
 
 def at_once(*calls):
@@ -61,6 +73,8 @@ def test_many_threads_that_pay_for_one_order_charge_it_once(busy):
 
 def test_many_processes_that_pay_for_one_order_charge_it_once(busy):
     clients = [busy.another() for _ in range(4)]
+    for pay in clients:
+        know_the_account(pay)
     answers = at_once(*[lambda pay=pay: busy.buy(pay=pay) for pay in clients * 4])
 
     assert {answer.status for answer in answers} == {"succeeded"}
@@ -71,6 +85,8 @@ def test_many_processes_that_pay_for_one_order_charge_it_once(busy):
 def test_two_processes_that_give_back_the_rest_at_once_do_it_once(busy):
     paid = busy.buy()
     clients = [busy.another() for _ in range(2)]
+    for pay in clients:
+        know_the_account(pay)
     answers = at_once(
         *[
             lambda pay=pay, name=name: busy.refund(paid, name, pay=pay)
@@ -83,6 +99,7 @@ def test_two_processes_that_give_back_the_rest_at_once_do_it_once(busy):
     assert "can still be refunded" in str(refused[0])
     assert busy.bank.refunded("order_1") == PRICE
     assert len(busy.bank.refunds) == 1
+    assert busy.requests() == 2, "who was refused asked the bank for nothing"
 
 
 def test_parts_that_are_given_back_at_once_never_come_to_more_than_there_is(busy):
@@ -92,6 +109,7 @@ def test_parts_that_are_given_back_at_once_never_come_to_more_than_there_is(busy
     )
     assert sum(isinstance(a, InvalidRequest) for a in answers) == THREADS - 7
     assert busy.bank.refunded("order_1") == usd(4900)
+    assert busy.requests() == 1 + 7, "who was refused asked the bank for nothing"
     assert busy.pay.payments.get(paid.id).refunded == usd(4900)
 
 
@@ -103,6 +121,7 @@ def test_parts_that_are_captured_at_once_never_come_to_more_than_is_held(busy):
     )
     assert sum(isinstance(a, InvalidRequest) for a in answers) == 3
     assert busy.bank.charged("order_1") == usd(4500)
+    assert busy.requests() == 1 + 3, "who was refused asked the bank for nothing"
     assert busy.pay.payments.get(held.id).captured == usd(4500)
 
 
@@ -250,6 +269,46 @@ def test_who_lost_the_lease_sends_no_more(shop):
     assert shop.requests() == 2
     row = shop.rows()[0]
     assert (row.state, row.fencing) == ("confirmed", 2)
+
+
+@ONE
+def test_who_lost_the_lease_sends_no_more_while_the_new_holder_is_still_sending(shop):
+    dying = shop.provider()
+    dying.next("create_payment", CrashBefore())
+    other = shop.client(dying)
+    struck = []
+
+    def overtake(asked):
+        if asked.operation == "create_payment" and not struck:
+            struck.append(None)
+            shop.clock.advance(12)
+            with pytest.raises(Crash):
+                shop.buy(pay=other)
+            return Unavailable()
+        return None
+
+    shop.fake.decide(overtake)
+    with pytest.raises(OutcomeUnknown):
+        shop.buy()
+    assert not shop.bank.payments
+    row = shop.rows()[0]
+    assert (row.state, row.fencing) == ("sent", 2)
+
+
+@ONE
+def test_who_sleeps_through_the_lease_just_before_the_write_writes_nothing(shop):
+    dozing = shop.provider()
+    create = dozing.create_payment
+
+    def doze(command, call):
+        shop.clock.advance(12)
+        return create(command, call)
+
+    dozing.create_payment = doze
+    with pytest.raises(ProviderUnavailable):
+        shop.buy(pay=shop.client(dozing, deadline=60.0))
+    assert shop.requests() == 0
+    assert shop.rows()[0].state == "no_effect"
 
 
 @ONE

@@ -5,6 +5,7 @@ person where nothing automatic is left. Absence never proves anything.
 
 import asyncio
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -29,6 +30,7 @@ from payport import (
     PaymentSucceeded,
     StoreUnavailable,
 )
+from payport.providers.exchange import Call
 from payport.testing import (
     Bank,
     Crash,
@@ -173,6 +175,16 @@ def test_a_payment_is_not_first_charged_after_its_time(shop):
 
 
 @with_keys
+def test_a_customer_who_asks_again_is_there_and_is_charged(shop):
+    died(shop, Doing("create_payment"), CrashBefore())
+    shop.clock.advance(timedelta(minutes=14))
+    died(shop, Doing("create_payment"), CrashBefore())
+    shop.clock.advance(timedelta(minutes=14))
+    shop.another().operations.recover()
+    assert shop.bank.charged("order_1") == PRICE
+
+
+@with_keys
 def test_how_long_a_payment_may_still_be_sent_is_the_applications_to_say(shop):
     there = Doing("create_payment")
     doomed = shop.provider()
@@ -306,6 +318,35 @@ def test_two_recoverers_at_once_make_one_effect(shop, doing):
 
 
 @in_the_middle
+def test_what_another_recoverer_took_meanwhile_is_left_to_it(shop):
+    """Both read the same list. The other one was faster, and is still sending."""
+    for number in (1, 2):
+        doomed = shop.provider()
+        doomed.next("create_payment", CrashBefore())
+        with pytest.raises(Crash):
+            shop.buy(f"order_{number}", pay=shop.client(doomed))
+    shop.clock.advance(SOON)
+    first = shop.provider()
+    took = []
+
+    def meanwhile(asked):
+        if asked.operation == "create_payment" and not took:
+            took.append(asked)
+            dying = shop.provider()
+            dying.next("create_payment", CrashBefore())
+            with pytest.raises(Crash):
+                shop.client(dying).operations.recover()
+
+    first.decide(meanwhile)
+    assert shop.client(first).operations.recover().looked_at == 1
+    assert sorted((row.state, row.fencing) for row in shop.rows()) == [
+        ("confirmed", 2),
+        ("sent", 2),
+    ]
+    assert len(shop.bank.payments) == 1
+
+
+@in_the_middle
 @each_operation
 def test_a_sender_that_wakes_late_concludes_nothing_and_sends_nothing(shop, doing):
     """A paused process: others took over, and it finds its lease gone before its next write."""
@@ -375,19 +416,36 @@ def test_a_scope_recovers_its_own_and_every_scope_if_asked(shop):
 @each_behaviour
 def test_another_account_neither_sends_nor_reads_and_a_person_gets_it(shop):
     died(shop, Doing("create_payment"), CrashAfter())
-    other = shop.client(elsewhere(shop))
+    there, asked = elsewhere(shop), set()
+    there.decide(lambda request: asked.add(request.operation))
+    other = shop.client(there)
     sent = shop.requests()
     assert other.operations.recover().looked_at == 0
     for _ in range(26):
         shop.clock.advance(timedelta(hours=1))
         other.operations.recover()
     assert shop.requests() == sent
+    assert asked == {"account"}
     assert shop.rows()[0].state == "needs_review"
     with pytest.raises(ConfigurationError):
         shop.buy(pay=other)
 
     shop.buy()  # at home it is found out even now
     assert shop.bank.charged("order_1") == PRICE
+
+
+@in_the_middle
+def test_the_same_account_at_another_endpoint_neither_sends_nor_reads(shop):
+    """A simulator may call its accounts what the provider calls its own."""
+    died(shop, Doing("create_payment"), CrashBefore())
+    simulator = shop.provider()
+    told = replace(simulator.account(Call()), endpoint="http://127.0.0.1:12111")
+    simulator.account = lambda call: told
+    asked = []
+    simulator.decide(asked.append)
+    assert shop.client(simulator).operations.recover().looked_at == 0
+    assert asked == []
+    assert shop.rows()[0].state == "sent"
 
 
 @in_the_middle

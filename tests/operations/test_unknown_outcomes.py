@@ -30,6 +30,8 @@ from payport import (
 from payport.testing import (
     Conflict,
     ConnectionRefused,
+    Crash,
+    CrashAfter,
     Forbidden,
     Garbled,
     LostRequest,
@@ -231,6 +233,25 @@ def test_a_later_proven_failure_takes_no_earlier_doubt_away(shop, doing, second)
         doing.call(shop, there, shop.client(broken))
     check_unknown(shop, doing, again.value)
     assert doing.effects(shop) == 0
+
+
+@blocking(*BEHAVIOURS)
+@each_operation
+def test_a_dead_senders_doubt_is_that_of_whoever_takes_over(shop, doing):
+    there = doing.begin(shop)
+    doomed = shop.provider()
+    doomed.next(doing.operation, CrashAfter())
+    with pytest.raises(Crash):
+        doing.call(shop, there, shop.client(doomed))
+    shop.clock.advance(12)
+
+    broken = shop.provider()
+    broken.decide(lambda asked: None if asked.operation == "account" else Unavailable())
+    with pytest.raises(OutcomeUnknown) as raised:
+        doing.call(shop, there, shop.client(broken))
+    check_unknown(shop, doing, raised.value)
+    doing.call(shop, there, shop.another())
+    doing.check_done(shop)
 
 
 @each_colour

@@ -28,7 +28,7 @@ from payport import (
 )
 from payport.operations.records import OperationState
 from payport.operations.settling import given_up
-from payport.testing import Crash, CrashAfter, CrashBefore
+from payport.testing import Crash, CrashAfter, CrashBefore, LostRequest
 
 WHO = {"reason": "Looked at the dashboard.", "author": "zoe@shop.example"}
 
@@ -67,6 +67,9 @@ def test_what_was_executed_is_concluded_as_the_provider_shows_it(shop):
     assert (payment.captured, payment.status) == (PRICE, "succeeded")
     assert (payment.in_flight, payment.unresolved) == ((), ())
     assert "PaymentSucceeded" in shop.events(payment)
+    (word,) = shop.pay.operations.resolutions(row.id)
+    assert (word.author, word.reason) == (WHO["author"], WHO["reason"])
+    assert (word.from_state, word.to_state) == ("needs_review", "confirmed")
 
 
 @each_operation
@@ -178,6 +181,26 @@ def test_only_what_needs_review_is_for_a_person(shop):
     (row,) = shop.rows()
     with pytest.raises(InvalidTransition, match="confirmed"):
         shop.pay.operations.resolve(row.id, "not_executed", **WHO)
+
+
+@each_colour
+@pytest.mark.parametrize("crash", [CrashBefore(), CrashAfter()], ids=repr)
+@pytest.mark.parametrize("verdict", ["executed", "not_executed"])
+def test_what_is_being_sent_or_looked_for_is_not_for_a_person(shop, crash, verdict):
+    doomed = shop.provider()
+    doomed.next("create_payment", crash)
+    with pytest.raises(Crash):
+        shop.buy(pay=shop.client(doomed))
+    away = shop.provider()
+    away.decide(lambda asked: LostRequest() if asked.operation != "account" else None)
+    for state in ("sent", "unknown"):
+        (row,) = shop.rows()
+        assert row.state == state
+        with pytest.raises(InvalidTransition, match=state):
+            shop.pay.operations.resolve(row.id, verdict, **WHO)
+        assert shop.rows() == [row]
+        shop.clock.advance(12)
+        shop.client(away).operations.recover()
 
 
 @each_colour
