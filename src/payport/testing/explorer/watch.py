@@ -1,0 +1,202 @@
+"""
+What must hold at every moment: rules that each commit and each send is held against as it happens.
+
+A `Watch` sees what processes write and send, and knows what they cannot: what the bank did, which
+requests are still on their way, and what time it really is. It keeps what is broken, and stops
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from payport.operations.plan import CLOCK_TOLERANCE, DEFAULT_SEND_WITHIN
+from payport.operations.records import OperationRecord, OperationState
+from payport.providers.commands import Command, ConfirmPayment, CreatePayment, command_from_json
+from payport.testing.explorer.tasks import Role, Task
+
+if TYPE_CHECKING:
+    from payport.storage.base import Store
+    from payport.testing.bank.bank import Bank
+    from payport.testing.clock import FakeClock
+    from payport.testing.explorer.network import Network
+
+__all__ = ["Watch", "is_declined", "is_over"]
+
+_WITHOUT_EFFECT: Final = frozenset(
+    {OperationState.NO_EFFECT, OperationState.ABANDONED, OperationState.REJECTED}
+)
+_NEVER_SENT: Final = frozenset(
+    {OperationState.PREPARED, OperationState.ABANDONED, OperationState.NO_EFFECT}
+)
+
+
+def is_declined(record: OperationRecord) -> bool:
+    """Whether facts said no: it was carried out, and moved nothing."""
+    return record.state is OperationState.REJECTED and record.failure is None
+
+
+def is_over(record: OperationRecord) -> bool:
+    """Whether facts concluded it: nothing may conclude it otherwise."""
+    return record.state is OperationState.CONFIRMED or is_declined(record)
+
+
+class Watch:
+    """
+    The rules of every moment.
+
+    Attributes:
+        broken: What did not hold, in words, in order; what is broken twice is there once.
+        rows: The journal as it was told to be written.
+    """
+
+    def __init__(self, bank: Bank, clock: FakeClock, network: Network, store: Store) -> None:
+        self._bank = bank
+        self._clock = clock
+        self._network = network
+        self._store = store
+        self._holders: dict[tuple[str, int], Task] = {}
+        self._asked: dict[str, datetime] = {}
+        self.broken: list[str] = []
+        self.rows: dict[str, OperationRecord] = {}
+
+    def breaks(self, what: str) -> None:
+        """Note that something did not hold."""
+        if what not in self.broken:
+            self.broken.append(what)
+
+    # -- commits --------------------------------------------------------------------------------
+
+    def committed(self, task: Task, written: Sequence[tuple[str, Any]]) -> None:
+        """Look at what a transaction wrote."""
+        for name, value in written:
+            if name in {"insert_operation", "save_operation"}:
+                before = self.rows.get(value.id)
+                self.rows[value.id] = value
+                self._changed(task, before, value)
+
+    def _changed(self, task: Task, before: OperationRecord | None, after: OperationRecord) -> None:
+        for rule in _RULES:
+            why = rule(self, task, before, after)
+            if why is not None:
+                change = f"{_state(before)} -> {after.state}"
+                self.breaks(f"{why} ({_named(after)}: {change} by {task})")
+        if after.state is OperationState.SENT and (before is None or after.fencing > before.fencing):
+            self._holders[after.id, after.fencing] = task
+            if task.role is Role.CALLER:
+                self._asked[after.id] = self._clock.now()
+
+    def _conclusions_stand(
+        self, task: Task, before: OperationRecord | None, after: OperationRecord
+    ) -> str | None:
+        del task
+        if before is None or not is_over(before):
+            return None
+        same = (before.state, is_declined(before)) == (after.state, is_declined(after))
+        return None if same else "what facts concluded was concluded otherwise"
+
+    def _no_effect_is_proven(
+        self, task: Task, before: OperationRecord | None, after: OperationRecord
+    ) -> str | None:
+        del task
+        entered = after.state in _WITHOUT_EFFECT and not is_declined(after)
+        if not entered or (before is not None and before.state is after.state):
+            return None
+        if self._bank.effects(after.key):
+            return "concluded without effect, and the bank carried it out"
+        if self._network.travelling[after.key]:
+            return "concluded without effect, and a request for it is still on its way"
+        return None
+
+    def _only_callers_begin(
+        self, task: Task, before: OperationRecord | None, after: OperationRecord
+    ) -> str | None:
+        begun = after.state is OperationState.SENT
+        never = before is None or before.state in _NEVER_SENT
+        if begun and never and task.role is not Role.CALLER:
+            return "an operation that was never sent was begun by nobody who asked for it"
+        return None
+
+    def _leases_are_their_holders(
+        self, task: Task, before: OperationRecord | None, after: OperationRecord
+    ) -> str | None:
+        if before is None or before.state is not OperationState.SENT or is_over(after):
+            return None
+        if after.fencing > before.fencing or self._holders.get((before.id, before.fencing)) is task:
+            return None
+        until, now = before.lease_until, task.process.clock.now()
+        # A lease that is over is nobody's, and one from a future that was taken back is not waited
+        # for: by the clock of whoever looks, since there is no other.
+        if until is not None and before.latest_at - CLOCK_TOLERANCE <= now < until:
+            return "the lease of a sender was ended or lengthened by somebody else"
+        return None
+
+    def _time_does_not_go_back(
+        self, task: Task, before: OperationRecord | None, after: OperationRecord
+    ) -> str | None:
+        del task
+        if before is None:
+            return None
+        if after.latest_at < before.latest_at or after.fencing < before.fencing:
+            return "a row went back in time"
+        first = before.first_sent_at
+        younger = first is not None and first != after.first_sent_at
+        if younger and before.doubtful and not is_over(after) and after.doubtful:
+            return "a key was made younger than it is"
+        return None
+
+    # -- sends ----------------------------------------------------------------------------------
+
+    def sending(self, task: Task, command: Command, key: str) -> None:
+        """Look at a request that is written to the wire at this moment."""
+        row = self._store.transact(lambda tx: tx.operation_by_key(key))
+        what = f"{command.operation} by {task}"
+        if row is None or row.state in _NEVER_SENT or row.first_sent_at is None:
+            self.breaks(f"a request was sent without a committed row that says so ({what})")
+            return
+        here = (task.process.session.spec.name, task.process.session.known_account)
+        if here != (row.provider, row.account):
+            self.breaks(f"a request was sent from another account or provider ({what})")
+        if task.role is Role.RECOVERY:
+            self._sending_again(task, command, row, what)
+
+    def _sending_again(
+        self, task: Task, command: Command, row: OperationRecord, what: str
+    ) -> None:
+        if task.process.clock.now() >= row.send_before:
+            self.breaks(f"recovery sent a request after it was too late ({what})")
+        asked = self._asked.get(row.id)
+        late = asked is not None and self._clock.now() - asked > _SOON
+        if late and _charges_somebody_present(command):
+            self.breaks(f"a customer was charged long after they asked ({what})")
+
+
+#: As late as a payment may be sent by recovery, where two clocks are as far apart as they may be.
+_SOON: Final = DEFAULT_SEND_WITHIN + CLOCK_TOLERANCE + timedelta(seconds=1)
+
+_Rule = Callable[[Watch, Task, "OperationRecord | None", OperationRecord], "str | None"]
+_RULES: Final[tuple[_Rule, ...]] = (
+    Watch._conclusions_stand,  # noqa: SLF001 - this module's own, as data
+    Watch._no_effect_is_proven,  # noqa: SLF001
+    Watch._only_callers_begin,  # noqa: SLF001
+    Watch._leases_are_their_holders,  # noqa: SLF001
+    Watch._time_does_not_go_back,  # noqa: SLF001
+)
+
+
+def _charges_somebody_present(command: Command) -> bool:
+    if isinstance(command, CreatePayment):
+        return command.confirm and not command.terms.off_session
+    return isinstance(command, ConfirmPayment) and not command.terms.off_session
+
+
+def _state(record: OperationRecord | None) -> str:
+    return "nothing" if record is None else str(record.state)
+
+
+def _named(record: OperationRecord) -> str:
+    command = command_from_json(record.command) if record.command is not None else None
+    reference = getattr(command, "reference", "") or record.reference
+    return f"{record.operation} {reference} attempt {record.attempt}"

@@ -1,0 +1,307 @@
+"""
+A world: one bank, one clock, one store, and the processes of a shop in front of them.
+
+Nothing happens in it by itself. Whoever holds it starts tasks, lets them go on one stop at a time,
+kills processes, moves time and carries webhooks; `settle` lets it come to rest as a shop does that
+only runs recovery and its webhook worker. The same calls make the same world.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from payport.domain.errors import PayportError
+from payport.domain.events import DomainEvent
+from payport.operations.records import OperationRecord, OperationState
+from payport.storage.memory import MemoryStore
+from payport.testing.explorer.network import Calm, Network
+from payport.testing.explorer.processes import SCOPE, MachineClock, Process
+from payport.testing.explorer.stage import Disk, Stage, WatchedProvider, WatchedStore
+from payport.testing.explorer.tasks import Role, Task, Work
+from payport.testing.explorer.watch import Watch
+from payport.webhooks.handlers import Handlers
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from payport.domain.identifiers import Environment
+    from payport.providers.spec import ProviderSpec
+    from payport.storage.base import Store
+    from payport.testing.explorer.processors import MakeProcessor
+
+__all__ = ["Letter", "MakeStore", "World"]
+
+#: Makes a store object on a world's data: the same data at every call.
+MakeStore = Callable[[], "Store"]
+
+#: A shop that has nothing to do looks after everything this often.
+_ROUND: Final = timedelta(hours=1)
+#: Longer than any provider's keys live and any unknown outcome is waited for.
+_REST: Final = timedelta(days=12)
+#: Whatever the bank and the customers have to decide is decided by then.
+_DECIDED: Final = timedelta(hours=2)
+#: More stops than any call makes: one that makes more never ends.
+_ENDLESS: Final = 20_000
+
+
+class Letter:
+    """A webhook that the provider sends until it is taken."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+        self.taken: bool = False
+
+
+class World:
+    """
+    One world.
+
+    Attributes:
+        letters: Every webhook that the bank sent, taken or not.
+        heard: How often the shop's handler was told of each event, by the event's id.
+        tasks: What goes on at present.
+        crashes: How many processes were killed.
+        history: What happened, in words.
+    """
+
+    def __init__(
+        self, processor: MakeProcessor, store: MakeStore | None = None, disk: Disk | None = None
+    ) -> None:
+        shared = MemoryStore()
+        self._make_store: MakeStore = store or (lambda: shared)
+        self._own: Store = self._make_store()
+        self.processor = processor()
+        self.bank = self.processor.bank
+        self.clock = self.processor.clock
+        self.network: Network = Network(self.bank, self.clock)
+        self.watch: Watch = Watch(self.bank, self.clock, self.network, self._own)
+        self.stage: Stage = Stage(self.watch, self.network, disk or Calm())
+        self.letters: list[Letter] = []
+        self.heard: Counter[str] = Counter()
+        self.tasks: list[Task] = []
+        self.crashes: int = 0
+        self.history: list[str] = []
+        self._opened: list[Store] = [self._own]
+        self._born: int = 0
+        self._handlers = Handlers()
+        self._handlers.on(DomainEvent, name="explorer")(self._hear)
+        self.home: Process = self.process()
+
+    def _hear(self, event: DomainEvent, tx: object) -> None:
+        del tx
+        self.heard[event.id] += 1
+
+    @property
+    def spec(self) -> ProviderSpec:
+        """What the provider's adapter declares."""
+        return self.home.session.spec
+
+    @property
+    def environment(self) -> Environment:
+        """Test or live."""
+        return self.home.session.environment
+
+    def close(self) -> None:
+        """Drop what still goes on, and close what was opened."""
+        for task in self.tasks:
+            task.drop()
+        for store in self._opened:
+            store.close()
+        self.processor.close()
+
+    # -- processes ------------------------------------------------------------------------------
+
+    def process(
+        self,
+        clock: MachineClock | None = None,
+        *,
+        account: str | None = None,
+        route: str | None = None,
+    ) -> Process:
+        """
+        A new process of the shop.
+
+        Args:
+            clock: Its machine's; one that is right if left out.
+            account, route: Another account's credentials, or another provider's name.
+        """
+        self._born += 1
+        rig = self.processor.make()
+        rig.script.decide(self.network.decide)
+        store = self._make_store()
+        if store is not self._own:
+            self._opened.append(store)
+        elsewhere = account is not None or route is not None
+        return Process(
+            f"{'stranger' if elsewhere else 'process'}-{self._born}",
+            provider=WatchedProvider(rig.provider, self.stage, account=account, name=route),
+            store=WatchedStore(store, self.stage),
+            clock=clock or MachineClock(self.clock),
+            handlers=self._handlers,
+            elsewhere=elsewhere,
+        )
+
+    def crash(self, process: Process) -> None:
+        """Kill a process, wherever its tasks stand."""
+        process.alive = False
+        self.crashes += 1
+        for task in self.tasks:
+            if task.process is process:
+                self.tell(f"{task} dies {task.at.point} {task.at.what}")
+                task.drop()
+        self.tasks = [task for task in self.tasks if not task.over]
+
+    # -- tasks ----------------------------------------------------------------------------------
+
+    def start(self, what: str, role: Role, process: Process, work: Work) -> Task:
+        """Begin something; nothing of it runs yet."""
+        task = Task(what, role, process, work)
+        self.tasks.append(task)
+        return task
+
+    def step(self, task: Task) -> None:
+        """Let a task go on to its next stop."""
+        self.stage.turn = task
+        try:
+            task.step(self.clock.monotonic())
+        finally:
+            self.stage.turn = None
+        if task.over:
+            self.tasks.remove(task)
+            self._ended(task)
+        else:
+            self.tell(f"{task}: {task.at.point} {task.at.what}")
+
+    def _ended(self, task: Task) -> None:
+        said = type(task.error).__name__ if task.error is not None else _told(task.result)
+        self.tell(f"{task} ends: {said}")
+        if task.error is not None and not isinstance(task.error, PayportError):
+            self.watch.breaks(f"{task.what} raised {said}: {task.error}")
+
+    def run(self, task: Task) -> Task:
+        """Let a task go on to its end, time passing as it waits."""
+        for _ in range(_ENDLESS):
+            if task.over:
+                return task
+            if task.wakes_at > self.clock.monotonic():
+                self.clock.advance(task.wakes_at - self.clock.monotonic())
+            self.step(task)
+        self.watch.breaks(f"{task.what} never ends")
+        task.drop()
+        self.tasks.remove(task)
+        return task
+
+    def do(self, what: str, role: Role, process: Process, work: Work) -> Task:
+        """`start` and `run`."""
+        return self.run(self.start(what, role, process, work))
+
+    def recover(self, process: Process) -> Task:
+        """Begin a run of recovery."""
+        return self.start("recovery", Role.RECOVERY, process, process.operations.recover())
+
+    def process_due(self, process: Process) -> Task:
+        """Begin to process what is due of the webhooks that were received."""
+        work = process.webhooks.process_due()
+        return self.start("process_due", Role.WEBHOOKS, process, work)
+
+    # -- webhooks -------------------------------------------------------------------------------
+
+    def post(self) -> Sequence[Letter]:
+        """What the bank sent and nobody took yet, or took and did not say so."""
+        self.letters += [Letter(request.body) for request in self.processor.webhooks()]
+        return [letter for letter in self.letters if not letter.taken]
+
+    def deliver(self, letter: Letter, process: Process) -> Task:
+        """Begin to hand a webhook to a process. It is signed now, as each delivery is."""
+        signed = self.processor.sign(letter.body)
+
+        async def received() -> object:
+            receipt = await process.webhooks.receive(
+                body=signed.body, headers=signed.headers, url=signed.url
+            )
+            letter.taken = True
+            return receipt
+
+        return self.start("webhook", Role.WEBHOOKS, process, received())
+
+    # -- the end --------------------------------------------------------------------------------
+
+    def journal(self) -> Sequence[OperationRecord]:
+        """Every row, as the store has it."""
+        scope, environment = SCOPE, self.environment
+        return self._own.transact(
+            lambda tx: tx.list_operations(scope=scope, environment=environment, limit=100_000)
+        )
+
+    @property
+    def store(self) -> Store:
+        """The store, for whoever looks into it."""
+        return self._own
+
+    def settle(self, *, webhooks_last: bool = False) -> None:
+        """
+        Let the world come to rest: nothing goes wrong any more, what goes on goes on to its end,
+        and recovery and the webhook worker run until nothing is left for them.
+
+        Args:
+            webhooks_last: Whether the bank's webhooks come only when recovery is at its end.
+        """
+        self.network.calm()
+        self.stage.disk = Calm()
+        for task in list(self.tasks):
+            task.process.clock.skew = timedelta()
+            self.run(task)
+        self.home = self.process()
+        if webhooks_last:
+            self._look_after(with_webhooks=False)
+        self.clock.advance(_DECIDED)
+        self._look_after(with_webhooks=True)
+
+    def _look_after(self, *, with_webhooks: bool) -> None:
+        ends = self.clock.now() + _REST
+        while self.clock.now() < ends:
+            self.run(self.recover(self.home))
+            if with_webhooks:
+                self._hand_over()
+            looks = [r.next_look_at for r in self.journal() if r.next_look_at is not None]
+            if not looks and not (with_webhooks and self._is_waiting()):
+                return
+            self._wait_for(looks)
+        self.watch.breaks("the shop never came to rest")
+
+    def _hand_over(self) -> None:
+        while letters := self.post():
+            for letter in letters:
+                self.run(self.deliver(letter, self.home))
+                if not letter.taken:
+                    self.watch.breaks("a webhook is never taken")
+                    letter.taken = True
+        self.run(self.process_due(self.home))
+
+    def _is_waiting(self) -> bool:
+        far = self.clock.now() + timedelta(days=365)
+        return self._own.transact(
+            lambda tx: bool(tx.due_deliveries(far, 1) or tx.due_handler_runs(far, 1))
+        )
+
+    def _wait_for(self, looks: Sequence[datetime]) -> None:
+        now = self.clock.now()
+        soonest = min([*looks, now + _ROUND])
+        self.clock.advance(max(soonest - now, timedelta(seconds=1)))
+
+    def tell(self, what: str) -> None:
+        """Note what happened."""
+        self.history.append(what)
+
+
+def _told(result: object) -> str:
+    status = getattr(result, "status", None) or getattr(result, "state", None)
+    return str(status if isinstance(status, str) else result)
+
+
+def is_open(record: OperationRecord) -> bool:
+    """Whether nobody knows how an operation ended, and nobody was asked to find out."""
+    return not record.is_concluded and record.state is not OperationState.NEEDS_REVIEW
