@@ -24,10 +24,12 @@ class Account:
     Attributes:
         id: The provider's id of the account.
         endpoint: The address the requests go to; a simulator is another endpoint than the provider.
+        provider_time: The provider's clock when it told.
     """
 
     id: str
     endpoint: str
+    provider_time: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

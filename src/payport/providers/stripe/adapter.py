@@ -30,7 +30,7 @@ from payport.providers.listings import FactsPage, ListingAdapter, PaymentsQuery,
 from payport.providers.outcomes import Account, Answer, Failure, Outcome
 from payport.providers.spec import ProviderSpec
 from payport.providers.stripe import answers, evidence
-from payport.providers.stripe.errors import document_from, failure_from
+from payport.providers.stripe.errors import document_from, failure_from, provider_time
 from payport.providers.stripe.facts import dispute_facts, payment_facts, refund_facts
 from payport.providers.stripe.listings import facts_page
 from payport.providers.stripe.objects import (
@@ -75,7 +75,9 @@ class StripeAdapter(ListingAdapter):
         ref = answers.account_in(response, document)
         if ref is None:
             return failure_from(response, document, reads=True)
-        return Account(id=ref, endpoint=self.settings.base_url)
+        return Account(
+            id=ref, endpoint=self.settings.base_url, provider_time=provider_time(response)
+        )
 
     # -- what changes something -----------------------------------------------------------------
 

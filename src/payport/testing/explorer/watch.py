@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from payport.operations.plan import CLOCK_TOLERANCE, DEFAULT_SEND_WITHIN
 from payport.operations.records import OperationRecord, OperationState
+from payport.operations.settling import is_over
 from payport.providers.commands import Command, ConfirmPayment, CreatePayment, command_from_json
 from payport.testing.explorer.tasks import Role, Task
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from payport.testing.clock import FakeClock
     from payport.testing.explorer.network import Network
 
-__all__ = ["Watch", "is_declined", "is_over"]
+__all__ = ["Watch", "is_declined"]
 
 _WITHOUT_EFFECT: Final = frozenset(
     {OperationState.NO_EFFECT, OperationState.ABANDONED, OperationState.REJECTED}
@@ -36,11 +37,6 @@ _NEVER_SENT: Final = frozenset(
 def is_declined(record: OperationRecord) -> bool:
     """Whether facts said no: it was carried out, and moved nothing."""
     return record.state is OperationState.REJECTED and record.failure is None
-
-
-def is_over(record: OperationRecord) -> bool:
-    """Whether facts concluded it: nothing may conclude it otherwise."""
-    return record.state is OperationState.CONFIRMED or is_declined(record)
 
 
 class Watch:

@@ -32,7 +32,13 @@ from payport.providers.exchange import Exchange, Request
 from payport.providers.listings import FactsPage, ListingAdapter, PaymentsQuery, RefundsQuery
 from payport.providers.outcomes import Account, Failure, Outcome
 from payport.providers.spec import Capability, ProviderSpec
-from payport.testing.fake.answers import document_from, failure_from, outcome_from, page_from
+from payport.testing.fake.answers import (
+    document_from,
+    failure_from,
+    outcome_from,
+    page_from,
+    time_of,
+)
 from payport.testing.fake.webhooks import deliveries_from, verified
 
 __all__ = ["ENDPOINT", "FakeAdapter"]
@@ -76,7 +82,7 @@ class FakeAdapter(ListingAdapter):
         told = document_from(response)
         if response.status != 200 or not isinstance(told.get("id"), str):  # noqa: PLR2004
             return failure_from(response, told)
-        return Account(id=told["id"], endpoint=ENDPOINT)
+        return Account(id=told["id"], endpoint=ENDPOINT, provider_time=time_of(response))
 
     def create_payment(self, command: CreatePayment, key: str) -> Exchange[Outcome]:
         """See `PaymentProvider.create_payment`."""
