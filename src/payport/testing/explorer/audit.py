@@ -18,7 +18,6 @@ from payport.domain.events import (
     PaymentSucceeded,
     RefundSucceeded,
 )
-from payport.domain.identifiers import Kind, derive_id
 from payport.operations.records import OperationRecord, OperationState, Verdict
 from payport.providers.commands import Operation
 from payport.storage.base import Query
@@ -157,10 +156,10 @@ def _took(events: Sequence[DomainEvent], failed: CaptureFailed) -> bool:
 # -- the person -----------------------------------------------------------------------------------
 
 
-def review(world: World) -> int:
-    """Resolve what is left to a person by what the bank did; return how much there was."""
-    waiting = [r for r in world.journal() if r.state is OperationState.NEEDS_REVIEW]
-    for row in waiting:
+def review(world: World) -> None:
+    """Resolve what is left to a person by what the bank did."""
+    for row in [r for r in world.journal() if r.state is OperationState.NEEDS_REVIEW]:
+        world.reviewed += 1
         executed = world.bank.effects(row.key) > 0
         verdict = Verdict.EXECUTED if executed else Verdict.NOT_EXECUTED
         word = world.home.operations.resolve(
@@ -173,7 +172,6 @@ def review(world: World) -> int:
         task = world.do(f"review of {_said(row)}", Role.PERSON, world.home, word)
         if task.error is not None:
             world.watch.breaks(f"the truth about {_said(row)} was not accepted: {task.error}")
-    return len(waiting)
 
 
 def _object_of(world: World, row: OperationRecord) -> str | None:
@@ -193,8 +191,3 @@ def _object_of(world: World, row: OperationRecord) -> str | None:
 
 def _said(row: OperationRecord) -> str:
     return f"{row.operation} {row.reference} attempt {row.attempt}: {row.state}"
-
-
-def payment_id_of(world: World, reference: str) -> str:
-    """payport's id of the payment with this reference."""
-    return derive_id(Kind.PAYMENT, SCOPE, world.environment, reference)

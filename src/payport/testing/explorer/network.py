@@ -61,6 +61,7 @@ class Network:
         self._random = Random(0)  # noqa: S311 - faults in play money
         self._kinds: Sequence[str] = ()
         self._rate = 0.0
+        self._once: str | None = None
         self.seconds: float = 0.0
         self.travelling: Counter[str] = Counter()
         self.struck: Counter[str] = Counter()
@@ -71,16 +72,26 @@ class Network:
 
     def calm(self) -> None:
         """Let everything pass from now on. What is on its way still arrives."""
-        self._kinds = ()
+        self._kinds, self._once = (), None
+
+    def strike_once(self, kind: str) -> None:
+        """Let a fault strike the next request that changes something, and nothing else."""
+        self._once = kind
 
     def decide(self, asked: Asked) -> Scripted:
         """What happens to a request; a script's function."""
+        mutates = asked.operation in _MUTATES
+        if self._once is not None and mutates:
+            kind, self._once = self._once, None
+            return self._strike(kind, asked)
         if not self._kinds or self._random.random() >= self._rate:
             return None
         kind = self._random.choice(self._kinds)
-        mutates = asked.operation in _MUTATES
         if kind in _CHANGES_ONLY and not mutates:
             return None
+        return self._strike(kind, asked)
+
+    def _strike(self, kind: str, asked: Asked) -> Scripted:
         if kind == "a request that arrives twice" and not self._bank.behaviour.idempotency.life:
             return None  # nobody could do anything about it
         self.struck[kind] += 1

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 from typing import Final
@@ -25,13 +24,15 @@ from payport.domain.errors import (
 from payport.testing.bank.records import State
 from payport.testing.explorer.audit import audit, review
 from payport.testing.explorer.network import DISK_FAULTS, NETWORK_FAULTS, Disks
+from payport.testing.explorer.outcome import Outcome
 from payport.testing.explorer.processes import MachineClock, Process
 from payport.testing.explorer.processors import MakeProcessor
+from payport.testing.explorer.stores import MakeStore
 from payport.testing.explorer.stories import Order, Wish, orders
 from payport.testing.explorer.tasks import Point, Role, Task
-from payport.testing.explorer.world import MakeStore, World
+from payport.testing.explorer.world import World
 
-__all__ = ["Outcome", "Storm"]
+__all__ = ["Storm"]
 
 #: How often a customer asks again before giving an order up.
 _PATIENCE: Final = 5
@@ -45,30 +46,6 @@ _LEAPS: Final = (12.0, 70.0, 1_200.0, 7_200.0, 90_000.0)
 _SKEWS: Final = (-10_800.0, -400.0, -60.0, 0.0, 60.0, 400.0, 10_800.0)
 
 
-@dataclass(slots=True)
-class Outcome:
-    """
-    What one world came to.
-
-    Attributes:
-        seed: What repeats it.
-        broken: What did not hold, in words; empty where all did.
-        operations: How many operations were asked for.
-        crashes: How many processes were killed.
-        faults: How often each fault struck.
-        reviewed: How many operations were left to a person.
-        history: What happened, in order.
-    """
-
-    seed: str
-    broken: list[str]
-    operations: int = 0
-    crashes: int = 0
-    reviewed: int = 0
-    faults: Counter[str] = field(default_factory=Counter[str])
-    history: list[str] = field(default_factory=list[str], repr=False)
-
-
 class Storm:
     """
     One seed's world.
@@ -77,14 +54,24 @@ class Storm:
         store: Opens the world's store; one in memory unless passed.
     """
 
-    def __init__(self, seed: int, processor: MakeProcessor, store: MakeStore | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        processor: MakeProcessor,
+        store: MakeStore,
+        *,
+        profile: str = "",
+        telling: bool = False,
+    ) -> None:
+        self._profile = profile
         self._seed = seed
         self._random = random = Random(seed)  # noqa: S311 - repeatable, and play money
         network = _some(random, list(NETWORK_FAULTS), 5)
         disk = _some(random, list(DISK_FAULTS), 2)
         self._happenings = _some(random, list(_HAPPENINGS), len(_HAPPENINGS))
+        self._weights = [_HAPPENINGS[kind][0] for kind in self._happenings]
         self._disk = Disks(random, disk, random.choice((0.0, 0.02, 0.06)))
-        self.world: World = World(processor, store, self._disk)
+        self.world: World = World(processor, store, self._disk, telling=telling)
         self.world.network.storm(random, network, random.choice((0.1, 0.3, 0.6)))
         self._machines = [MachineClock(self.world.clock) for _ in range(2)]
         self._processes = [self.world.process(clock) for clock in self._machines]
@@ -103,25 +90,26 @@ class Storm:
                     break
             world.settle(webhooks_last=self._random.random() < _HALF)
             audit(world)
-            reviewed = review(world)
+            review(world)
             world.settle()
             audit(world)
             if self._random.random() < _HALF:
                 self._ask_all_again()
-            return self._outcome(reviewed)
+            return self._outcome()
         finally:
             world.close()
 
-    def _outcome(self, reviewed: int) -> Outcome:
+    def _outcome(self) -> Outcome:
         world = self.world
         return Outcome(
-            seed=str(self._seed),
-            broken=world.watch.broken,
+            replay=str(self._seed),
+            profile=self._profile,
+            broken=tuple(world.watch.broken),
             operations=self._operations,
             crashes=world.crashes,
-            reviewed=reviewed,
+            reviewed=world.reviewed,
             faults=world.network.struck + self._disk.struck + self._faults,
-            history=world.history,
+            history=tuple(world.history),
         )
 
     def _ask_all_again(self) -> None:
@@ -149,8 +137,8 @@ class Storm:
             if not self._ask() and not self.world.tasks:
                 return False
         else:
-            kind = random.choice(self._happenings)
-            self._faults[kind] += _HAPPENINGS[kind](self)
+            kind = random.choices(self._happenings, self._weights)[0]
+            self._faults[kind] += _HAPPENINGS[kind][1](self)
         return True
 
     def _let_one_go_on(self) -> None:
@@ -310,18 +298,19 @@ _AGAIN: Final = 0.3
 _TASKS: Final = 0.8
 _WISHES: Final = 0.06
 
-_HAPPENINGS: Final[dict[str, Callable[[Storm], int]]] = {
-    "crash": Storm.crash,
-    "paused sender": Storm.pause,
-    "time passes": Storm.leap,
-    "clock jumps": Storm.skew,
-    "asked twice at once": Storm.ask_twice,
-    "two recoverers at once": Storm.recover,
-    "webhook before response": Storm.deliver,
-    "webhook worker": Storm.process_due,
-    "account swapped": Storm.swap_account,
-    "route changed": Storm.change_route,
-    "customer": Storm.customer,
+#: What can happen: how often beside the others, and what it is.
+_HAPPENINGS: Final[dict[str, tuple[int, Callable[[Storm], int]]]] = {
+    "crash": (4, Storm.crash),
+    "paused sender": (3, Storm.pause),
+    "time passes": (2, Storm.leap),
+    "clock jumps": (1, Storm.skew),
+    "asked twice at once": (2, Storm.ask_twice),
+    "two recoverers at once": (4, Storm.recover),
+    "webhook before response": (5, Storm.deliver),
+    "webhook worker": (3, Storm.process_due),
+    "account swapped": (1, Storm.swap_account),
+    "route changed": (1, Storm.change_route),
+    "customer": (1, Storm.customer),
 }
 
 

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from payport.domain.errors import PayportError
 from payport.domain.events import DomainEvent
-from payport.operations.records import OperationRecord, OperationState
-from payport.storage.memory import MemoryStore
+from payport.operations.records import OperationRecord
 from payport.testing.explorer.network import Calm, Network
 from payport.testing.explorer.processes import SCOPE, MachineClock, Process
 from payport.testing.explorer.stage import Disk, Stage, WatchedProvider, WatchedStore
@@ -31,11 +30,9 @@ if TYPE_CHECKING:
     from payport.providers.spec import ProviderSpec
     from payport.storage.base import Store
     from payport.testing.explorer.processors import MakeProcessor
+    from payport.testing.explorer.stores import MakeStore
 
-__all__ = ["Letter", "MakeStore", "World"]
-
-#: Makes a store object on a world's data: the same data at every call.
-MakeStore = Callable[[], "Store"]
+__all__ = ["Letter", "World"]
 
 #: A shop that has nothing to do looks after everything this often.
 _ROUND: Final = timedelta(hours=1)
@@ -64,14 +61,24 @@ class World:
         heard: How often the shop's handler was told of each event, by the event's id.
         tasks: What goes on at present.
         crashes: How many processes were killed.
-        history: What happened, in words.
+        reviewed: How many operations a person concluded.
+        history: What happened, in words; empty unless it is telling.
+
+    Args:
+        store: Opens the world's store; called once for each process.
+        telling: Whether to keep a history.
     """
 
     def __init__(
-        self, processor: MakeProcessor, store: MakeStore | None = None, disk: Disk | None = None
+        self,
+        processor: MakeProcessor,
+        store: MakeStore,
+        disk: Disk | None = None,
+        *,
+        telling: bool = False,
     ) -> None:
-        shared = MemoryStore()
-        self._make_store: MakeStore = store or (lambda: shared)
+        self._make_store = store
+        self._telling = telling
         self._own: Store = self._make_store()
         self.processor = processor()
         self.bank = self.processor.bank
@@ -83,6 +90,7 @@ class World:
         self.heard: Counter[str] = Counter()
         self.tasks: list[Task] = []
         self.crashes: int = 0
+        self.reviewed: int = 0
         self.history: list[str] = []
         self._opened: list[Store] = [self._own]
         self._born: int = 0
@@ -150,7 +158,7 @@ class World:
         self.crashes += 1
         for task in self.tasks:
             if task.process is process:
-                self.tell(f"{task} dies {task.at.point} {task.at.what}")
+                self.tell(lambda task=task: f"{task} dies {task.at.point} {task.at.what}")
                 task.drop()
         self.tasks = [task for task in self.tasks if not task.over]
 
@@ -173,11 +181,11 @@ class World:
             self.tasks.remove(task)
             self._ended(task)
         else:
-            self.tell(f"{task}: {task.at.point} {task.at.what}")
+            self.tell(lambda: f"{task}: {task.at.point} {task.at.what}")
 
     def _ended(self, task: Task) -> None:
         said = type(task.error).__name__ if task.error is not None else _told(task.result)
-        self.tell(f"{task} ends: {said}")
+        self.tell(lambda: f"{task} ends: {said}")
         if task.error is not None and not isinstance(task.error, PayportError):
             self.watch.breaks(f"{task.what} raised {said}: {task.error}")
 
@@ -292,16 +300,12 @@ class World:
         soonest = min([*looks, now + _ROUND])
         self.clock.advance(max(soonest - now, timedelta(seconds=1)))
 
-    def tell(self, what: str) -> None:
-        """Note what happened."""
-        self.history.append(what)
+    def tell(self, what: Callable[[], str]) -> None:
+        """Note what happened, if anybody wants to know."""
+        if self._telling:
+            self.history.append(f"{self.clock.now():%d %H:%M:%S} {what()}")
 
 
 def _told(result: object) -> str:
     status = getattr(result, "status", None) or getattr(result, "state", None)
     return str(status if isinstance(status, str) else result)
-
-
-def is_open(record: OperationRecord) -> bool:
-    """Whether nobody knows how an operation ended, and nobody was asked to find out."""
-    return not record.is_concluded and record.state is not OperationState.NEEDS_REVIEW
