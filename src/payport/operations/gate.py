@@ -17,8 +17,8 @@ from payport.providers.outcomes import Failure
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from payport.providers.base import PaymentProvider
     from payport.operations.clock import Clock
+    from payport.providers.base import PaymentProvider
     from payport.providers.breaker import CircuitBreaker, Permit
     from payport.providers.rates import Pace
 

@@ -1,6 +1,6 @@
 """
-Crash points: a shop in front of a provider is killed at every commit and every send, and confused in
-every other way, and what is left has to add up.
+Crash points: a shop in front of a provider is killed at every commit and every send, and confused
+in every other way, and what is left has to add up.
 
     from payport.testing.explorer import CrashExplorer
 

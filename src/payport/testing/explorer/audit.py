@@ -29,6 +29,7 @@ from payport.testing.explorer.watch import is_declined
 if TYPE_CHECKING:
     from payport.domain.events import DomainEvent
     from payport.domain.payment_intent import PaymentIntent
+    from payport.storage.base import Transaction
     from payport.testing.bank.records import Payment
     from payport.testing.explorer.world import World
 
@@ -49,14 +50,17 @@ def audit(world: World) -> None:
             world.watch.breaks(f"{why} ({_said(row)})")
     _nothing_is_orphaned(world, rows)
     query = Query(scope=SCOPE, environment=world.environment, limit=100_000)
-    for payment in world.store.transact(lambda tx: tx.payments(query)):
-        events = world.store.transact(lambda tx, p=payment: tx.events(p.id))
+    for payment, events in world.store.transact(lambda tx: _told(tx, query)):
         own = of_payment[payment.id]
         for why in (
             *_payment_is_wrong(world, payment, own),
             *_events_are_wrong(world, payment, events),
         ):
             world.watch.breaks(f"{why} ({payment.reference}: {payment.status})")
+
+
+def _told(tx: Transaction, query: Query) -> list[tuple[PaymentIntent, Sequence[DomainEvent]]]:
+    return [(payment, tx.events(payment.id)) for payment in tx.payments(query)]
 
 
 def _row_is_wrong(world: World, row: OperationRecord) -> Iterator[str]:

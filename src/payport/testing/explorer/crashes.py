@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from payport.domain.errors import InvalidRequest
-from payport.providers.spec import Capability
 from payport.testing.explorer.audit import audit, review
 from payport.testing.explorer.network import NETWORK_FAULTS
 from payport.testing.explorer.outcome import Outcome
@@ -22,7 +21,6 @@ from payport.testing.explorer.tasks import Point, Role, Task
 from payport.testing.explorer.world import World
 
 if TYPE_CHECKING:
-    from payport.providers.spec import ProviderSpec
     from payport.testing.explorer.processes import Process
     from payport.testing.explorer.processors import MakeProcessor
     from payport.testing.explorer.stores import OpenData
@@ -37,6 +35,7 @@ CASES: Final[dict[str, tuple[str, int]]] = {
     "confirm": ("two steps", 1),
     "authorize": ("parcels", 0),
     "capture": ("parcels", 1),
+    "final-capture": ("one parcel", 1),
     "cancel": ("released", 1),
     "declined": ("second attempt", 0),
     "second-attempt": ("second attempt", 1),
@@ -122,9 +121,9 @@ class Crashes:
     def _applies(self, case: str) -> bool:
         with self._data() as store:
             world = World(self._processor, store)
-            spec = world.spec
+            possible = STORIES[CASES[case][0]].is_possible(world)
             world.close()
-        return _is_possible(case, spec)
+        return possible
 
     def _of_case(self, case: str) -> Iterator[Outcome]:
         for successor in SUCCESSORS:
@@ -167,14 +166,9 @@ class Crashes:
         return outcome, died
 
 
-def _is_possible(case: str, spec: ProviderSpec) -> bool:
-    unconfirmed = spec.has(Capability.CREATE_UNCONFIRMED)
-    return unconfirmed or case not in {"unconfirmed"}
-
-
 def _carried_out(world: World, crash: Crash) -> tuple[bool, bool]:
     story, at = CASES[crash.case]
-    wishes = STORIES[story](world.spec.has)
+    wishes = STORIES[story].wishes(world)
     order = Order.of(world, "order_1", wishes[: at + 1])
     for wish in wishes[:at]:
         _ask(world, world.home, order, wish)

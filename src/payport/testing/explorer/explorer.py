@@ -15,8 +15,8 @@ from payport.domain.errors import InvalidRequest
 from payport.testing.explorer.crashes import CASES, Crash, Crashes
 from payport.testing.explorer.outcome import Outcome, Report
 from payport.testing.explorer.processors import PROFILES, MakeProcessor
-from payport.testing.explorer.storm import Storm
 from payport.testing.explorer.stores import STORES, OpenData
+from payport.testing.explorer.storm import Storm
 
 __all__ = ["CrashExplorer"]
 

@@ -96,8 +96,10 @@ class Report:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.worlds} worlds, {self.operations} operations, {self.crashes} crashes, "
-            f"{self.reviewed} left to a person, {len(self.failures)} failures",
+            (
+                f"{self.worlds} worlds, {self.operations} operations, {self.crashes} crashes, "
+                f"{self.reviewed} left to a person, {len(self.failures)} failures"
+            ),
             *(f"  {count:>8}  {kind}" for kind, count in self.faults.most_common()),
             *(f"FAILED: {failure}" for failure in self.failures[:_SHOWN]),
         ]

@@ -1,8 +1,8 @@
 """
 The stage: what all processes of a world write and send passes through here, and is watched.
 
-`WatchedStore` and `WatchedProvider` are the ends of a process's wires. They stop its task before and
-after each commit and each send, let things go wrong there, and tell a `Watch` what really happened.
+`WatchedStore` and `WatchedProvider` are the ends of a process's wires. They stop its task before
+and after each commit and each send, let things go wrong there, and tell a `Watch` what happened.
 """
 
 from __future__ import annotations

@@ -268,11 +268,11 @@ class Storm:
 
     def _stranger(self, process: Process) -> int:
         known = {row.payment_id for row in self.world.watch.rows.values()}
-        begun = [order for order in self._orders if order.payment in known and order.at < len(order.wishes)]
+        begun = [order for order in self._orders if order.payment in known]
         if not begun:
             return 0
         order = self._random.choice(begun)
-        wish = order.wishes[order.at]
+        wish = self._random.choice(order.wishes[: order.at + 1])
         work = order.ask(wish, process)
         self._operations += 1
         self.world.start(f"{order.reference} {wish}, elsewhere", Role.CALLER, process, work)

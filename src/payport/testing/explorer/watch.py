@@ -8,7 +8,7 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -74,29 +74,22 @@ class Watch:
                 self._changed(task, before, value)
 
     def _changed(self, task: Task, before: OperationRecord | None, after: OperationRecord) -> None:
-        for rule in _RULES:
-            why = rule(self, task, before, after)
+        for why in (
+            self._began_by_nobody(task, before, after),
+            self._ended_by_another(task, before, after),
+            self._is_not_proven(before, after),
+            _was_concluded(before, after),
+            _went_back(before, after),
+        ):
             if why is not None:
                 change = f"{_state(before)} -> {after.state}"
                 self.breaks(f"{why} ({_named(after)}: {change} by {task})")
-        if after.state is OperationState.SENT and (before is None or after.fencing > before.fencing):
+        if after.state is OperationState.SENT and after.fencing > (before.fencing if before else 0):
             self._holders[after.id, after.fencing] = task
             if task.role is Role.CALLER:
                 self._asked[after.id] = self._clock.now()
 
-    def _conclusions_stand(
-        self, task: Task, before: OperationRecord | None, after: OperationRecord
-    ) -> str | None:
-        del task
-        if before is None or not is_over(before):
-            return None
-        same = (before.state, is_declined(before)) == (after.state, is_declined(after))
-        return None if same else "what facts concluded was concluded otherwise"
-
-    def _no_effect_is_proven(
-        self, task: Task, before: OperationRecord | None, after: OperationRecord
-    ) -> str | None:
-        del task
+    def _is_not_proven(self, before: OperationRecord | None, after: OperationRecord) -> str | None:
         entered = after.state in _WITHOUT_EFFECT and not is_declined(after)
         if not entered or (before is not None and before.state is after.state):
             return None
@@ -106,7 +99,7 @@ class Watch:
             return "concluded without effect, and a request for it is still on its way"
         return None
 
-    def _only_callers_begin(
+    def _began_by_nobody(
         self, task: Task, before: OperationRecord | None, after: OperationRecord
     ) -> str | None:
         begun = after.state is OperationState.SENT
@@ -115,7 +108,7 @@ class Watch:
             return "an operation that was never sent was begun by nobody who asked for it"
         return None
 
-    def _leases_are_their_holders(
+    def _ended_by_another(
         self, task: Task, before: OperationRecord | None, after: OperationRecord
     ) -> str | None:
         if before is None or before.state is not OperationState.SENT or is_over(after):
@@ -127,20 +120,6 @@ class Watch:
         # for: by the clock of whoever looks, since there is no other.
         if until is not None and before.latest_at - CLOCK_TOLERANCE <= now < until:
             return "the lease of a sender was ended or lengthened by somebody else"
-        return None
-
-    def _time_does_not_go_back(
-        self, task: Task, before: OperationRecord | None, after: OperationRecord
-    ) -> str | None:
-        del task
-        if before is None:
-            return None
-        if after.latest_at < before.latest_at or after.fencing < before.fencing:
-            return "a row went back in time"
-        first = before.first_sent_at
-        younger = first is not None and first != after.first_sent_at
-        if younger and before.doubtful and not is_over(after) and after.doubtful:
-            return "a key was made younger than it is"
         return None
 
     # -- sends ----------------------------------------------------------------------------------
@@ -158,9 +137,7 @@ class Watch:
         if task.role is Role.RECOVERY:
             self._sending_again(task, command, row, what)
 
-    def _sending_again(
-        self, task: Task, command: Command, row: OperationRecord, what: str
-    ) -> None:
+    def _sending_again(self, task: Task, command: Command, row: OperationRecord, what: str) -> None:
         if task.process.clock.now() >= row.send_before:
             self.breaks(f"recovery sent a request after it was too late ({what})")
         asked = self._asked.get(row.id)
@@ -172,14 +149,24 @@ class Watch:
 #: As late as a payment may be sent by recovery, where two clocks are as far apart as they may be.
 _SOON: Final = DEFAULT_SEND_WITHIN + CLOCK_TOLERANCE + timedelta(seconds=1)
 
-_Rule = Callable[[Watch, Task, "OperationRecord | None", OperationRecord], "str | None"]
-_RULES: Final[tuple[_Rule, ...]] = (
-    Watch._conclusions_stand,  # noqa: SLF001 - this module's own, as data
-    Watch._no_effect_is_proven,  # noqa: SLF001
-    Watch._only_callers_begin,  # noqa: SLF001
-    Watch._leases_are_their_holders,  # noqa: SLF001
-    Watch._time_does_not_go_back,  # noqa: SLF001
-)
+
+def _was_concluded(before: OperationRecord | None, after: OperationRecord) -> str | None:
+    if before is None or not is_over(before):
+        return None
+    same = (before.state, is_declined(before)) == (after.state, is_declined(after))
+    return None if same else "what facts concluded was concluded otherwise"
+
+
+def _went_back(before: OperationRecord | None, after: OperationRecord) -> str | None:
+    if before is None:
+        return None
+    if after.latest_at < before.latest_at or after.fencing < before.fencing:
+        return "a row went back in time"
+    first = before.first_sent_at
+    younger = first is not None and first != after.first_sent_at
+    if younger and before.doubtful and after.doubtful and not is_over(after):
+        return "a key was made younger than it is"
+    return None
 
 
 def _charges_somebody_present(command: Command) -> bool:

@@ -9,7 +9,7 @@ only runs recovery and its webhook worker. The same calls make the same world.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from payport.domain.identifiers import Environment
-    from payport.providers.spec import ProviderSpec
+    from payport.providers.spec import Capability, ProviderSpec
     from payport.storage.base import Store
     from payport.testing.explorer.processors import MakeProcessor
     from payport.testing.explorer.stores import MakeStore
@@ -107,6 +107,14 @@ class World:
         """What the provider's adapter declares."""
         return self.home.session.spec
 
+    def has(self, capability: Capability) -> bool:
+        """Whether the provider can do it."""
+        return self.spec.has(capability)
+
+    def token(self, token: str) -> str | None:
+        """The provider's token for one of the bank's; None where it has nothing like it."""
+        return self.processor.token(token)
+
     @property
     def environment(self) -> Environment:
         """Test or live."""
@@ -158,7 +166,7 @@ class World:
         self.crashes += 1
         for task in self.tasks:
             if task.process is process:
-                self.tell(lambda task=task: f"{task} dies {task.at.point} {task.at.what}")
+                self._say(task, "dies ")
                 task.drop()
         self.tasks = [task for task in self.tasks if not task.over]
 
@@ -181,11 +189,12 @@ class World:
             self.tasks.remove(task)
             self._ended(task)
         else:
-            self.tell(lambda: f"{task}: {task.at.point} {task.at.what}")
+            self._say(task)
 
     def _ended(self, task: Task) -> None:
         said = type(task.error).__name__ if task.error is not None else _told(task.result)
-        self.tell(lambda: f"{task} ends: {said}")
+        if self._telling:
+            self._tell(f"{task} ends: {said}")
         if task.error is not None and not isinstance(task.error, PayportError):
             self.watch.breaks(f"{task.what} raised {said}: {task.error}")
 
@@ -300,10 +309,13 @@ class World:
         soonest = min([*looks, now + _ROUND])
         self.clock.advance(max(soonest - now, timedelta(seconds=1)))
 
-    def tell(self, what: Callable[[], str]) -> None:
-        """Note what happened, if anybody wants to know."""
+    def _say(self, task: Task, how: str = "") -> None:
+        """Note where a task stands, if anybody wants to know."""
         if self._telling:
-            self.history.append(f"{self.clock.now():%d %H:%M:%S} {what()}")
+            self._tell(f"{task} {how}{task.at.point} {task.at.what}".rstrip())
+
+    def _tell(self, what: str) -> None:
+        self.history.append(f"{self.clock.now():%d %H:%M:%S} {what}")
 
 
 def _told(result: object) -> str:
