@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fidelity bench docs simulate clean test-env check-env
+.PHONY: help demo test check fidelity bench docs simulate properties clean test-env check-env
 
 PY := .venv/bin/python
 export PYTHON
@@ -20,7 +20,7 @@ export PYRIGHT_PYTHON_CACHE_DIR := $(CURDIR)/.venv/pyright
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
-		printf '  make %-9s %s\n' "$$name" "$$text"; done
+		printf '  make %-10s %s\n' "$$name" "$$text"; done
 
 demo: test-env  ## Take five payments on the fake and show what the bank moved
 	@$(PY) examples/demo.py
@@ -50,8 +50,21 @@ bench: test-env  ## Measure, and write docs/benchmarks.md
 docs: test-env  ## Write the tables of docs/providers/stripe.md from the code
 	@$(PY) scripts/provider_docs.py
 
-simulate: test-env  ## Run the property tests with many more, always new, examples
-	$(PY) -m pytest -m hypothesis --hypothesis-profile=long -o faulthandler_timeout=0
+# SEED=n or CRASH=name repeats one; SEEDS=n, PROFILE=name, STORE=sqlite and MINUTES=n say how much;
+# KILLS=n kills real processes instead.
+simulate: test-env  ## Crash at every commit and send, and in 10,000 storms, within 10 minutes
+ifdef KILLS
+	@$(PY) scripts/kills.py --kills "$(KILLS)" $(if $(SEED),--seed "$(SEED)")
+else
+	@$(PY) -m payport.testing.explorer $(if $(SEED),--seed "$(SEED)") \
+		$(if $(CRASH),--crash "$(CRASH)") $(if $(SEEDS),--seeds "$(SEEDS)") \
+		$(if $(PROFILE),--profile "$(PROFILE)") $(if $(STORE),--store "$(STORE)") \
+		$(if $(MINUTES),--minutes "$(MINUTES)")
+endif
+
+properties: test-env  ## Run property tests with many more, new examples, for 15 (MINUTES=n) minutes
+	@$(PY) scripts/properties.py $(if $(MINUTES),--minutes "$(MINUTES)") \
+		$(if $(SEED),--seed "$(SEED)")
 
 clean:  ## Remove everything that make made, .venv included
 	rm -rf .venv build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -22,9 +22,15 @@ SEEDS = range(67)
 """Of each of the three: two hundred storms in all."""
 
 
+@pytest.fixture(scope="module")
+def raged():
+    """What the storms came to, by profile."""
+    return {profile: CrashExplorer(profile).storms(SEEDS) for profile in FAKES}
+
+
 @pytest.mark.parametrize("profile", FAKES)
-def test_whatever_goes_wrong_journal_and_bank_agree(profile):
-    report = CrashExplorer(profile).storms(SEEDS)
+def test_whatever_goes_wrong_journal_and_bank_agree(profile, raged):
+    report = raged[profile]
     assert report.ok, report
     assert report.worlds == len(SEEDS)
     assert report.operations > 20 * len(SEEDS)
@@ -38,10 +44,10 @@ def test_storms_rage_at_the_stripe_adapter_and_over_files_too():
         assert report.ok, report
 
 
-def test_every_fault_strikes():
+def test_every_fault_strikes(raged):
     report = Report()
-    for profile in ("stripe_like", "adyen_like"):
-        report.merge(CrashExplorer(profile).storms(SEEDS))
+    for one in raged.values():
+        report.merge(one)
     happenings = {"crash", "paused sender", "clock jumps", "account swapped", "route changed"}
     wanted = {*NETWORK_FAULTS, *DISK_FAULTS, *happenings, "two recoverers at once"}
     assert {*wanted, "webhook before response", "asked twice at once"} <= set(report.faults)

@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from payport.domain.facts import RefundStatus
+from payport.domain.payment_intent import PaymentIntent
+from payport.domain.refund import Refund
 from payport.operations.plan import CLOCK_TOLERANCE, DEFAULT_SEND_WITHIN
 from payport.operations.records import OperationRecord, OperationState
 from payport.operations.settling import is_over
@@ -121,6 +124,17 @@ class Watch:
         if until is not None and before.latest_at - CLOCK_TOLERANCE <= now < until:
             return "the lease of a sender was ended or lengthened by somebody else"
         return None
+
+    def told(self, task: Task) -> None:
+        """Look at what a caller was told: never of money that did not move."""
+        result = task.result
+        if isinstance(result, PaymentIntent):
+            tried = [p for a in result.attempts for p in self._bank.payments_named(a.ref)]
+            if result.captured.minor > sum(payment.taken for payment in tried):
+                self.breaks(f"somebody was told of money that was never taken ({task})")
+        elif isinstance(result, Refund) and result.status is RefundStatus.SUCCEEDED:
+            if result.key is None or not self._bank.effects(result.key):
+                self.breaks(f"somebody was told of a refund that was never given ({task})")
 
     # -- sends ----------------------------------------------------------------------------------
 

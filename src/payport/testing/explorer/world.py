@@ -195,6 +195,8 @@ class World:
         said = type(task.error).__name__ if task.error is not None else _told(task.result)
         if self._telling:
             self._tell(f"{task} ends: {said}")
+        if task.role is Role.CALLER:
+            self.watch.told(task)
         if task.error is not None and not isinstance(task.error, PayportError):
             self.watch.breaks(f"{task.what} raised {said}: {task.error}")
 
