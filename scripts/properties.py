@@ -12,6 +12,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -56,11 +57,12 @@ def main() -> int:
     """Run as many as fit into the time."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=15.0, help="default: %(default)s")
-    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of the order")
+    parser.add_argument("--seed", type=int, help="of the order; any if left out")
     options = parser.parse_args()
     ids = tests()
-    random.Random(options.seed).shuffle(ids)  # noqa: S311 - the order of tests
-    print(f"{len(ids)} property tests in the order of seed {options.seed}")
+    seed = options.seed if options.seed is not None else time.time_ns() % 1_000_000
+    random.Random(seed).shuffle(ids)  # noqa: S311 - the order of tests
+    print(f"{len(ids)} property tests in the order of seed {seed}", flush=True)
     return run(ids, 60 * options.minutes)
 
 

@@ -132,9 +132,9 @@ class Watch:
             tried = [p for a in result.attempts for p in self._bank.payments_named(a.ref)]
             if result.captured.minor > sum(payment.taken for payment in tried):
                 self.breaks(f"somebody was told of money that was never taken ({task})")
-        elif isinstance(result, Refund) and result.status is RefundStatus.SUCCEEDED:
-            if result.key is None or not self._bank.effects(result.key):
-                self.breaks(f"somebody was told of a refund that was never given ({task})")
+        given = isinstance(result, Refund) and result.status is RefundStatus.SUCCEEDED
+        if given and not self._bank.effects(result.key or ""):
+            self.breaks(f"somebody was told of a refund that was never given ({task})")
 
     # -- sends ----------------------------------------------------------------------------------
 
