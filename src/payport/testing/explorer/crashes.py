@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from payport.domain.errors import InvalidRequest
-from payport.testing.explorer.audit import audit, review
 from payport.testing.explorer.network import NETWORK_FAULTS
 from payport.testing.explorer.outcome import Outcome
+from payport.testing.explorer.rest import come_to_rest
 from payport.testing.explorer.stories import STORIES, Order, Wish
 from payport.testing.explorer.tasks import Point, Role, Task
 from payport.testing.explorer.world import World
@@ -180,16 +180,9 @@ def _carried_out(world: World, crash: Crash) -> tuple[bool, bool]:
     died = _killed(world, _asked(world, first, order, wish), crash.at)
     world.clock.advance(_LEASE)
     second = _successor(world, world.process(), crash, order, wish)
-    world.settle(webhooks_last=crash.successor == "recovery")
-    audit(world)
-    review(world)
-    world.settle()
-    audit(world)
+    come_to_rest(world, webhooks_last=crash.successor == "recovery")
     _ask(world, world.home, order, wish)
-    world.settle()
-    review(world)
-    world.settle()
-    audit(world)
+    come_to_rest(world)
     return died, second
 
 

@@ -14,28 +14,18 @@ from datetime import timedelta
 from random import Random
 from typing import Final
 
-from payport.domain.errors import (
-    IdempotencyConflict,
-    InvalidRequest,
-    NotFound,
-    ProviderFault,
-    StoreError,
-)
-from payport.testing.bank.records import State
-from payport.testing.explorer.audit import audit, review
+from payport.testing.explorer.customers import Customers
 from payport.testing.explorer.network import DISK_FAULTS, NETWORK_FAULTS, Disks
 from payport.testing.explorer.outcome import Outcome
 from payport.testing.explorer.processes import MachineClock, Process
 from payport.testing.explorer.processors import MakeProcessor
+from payport.testing.explorer.rest import come_to_rest
 from payport.testing.explorer.stores import MakeStore
-from payport.testing.explorer.stories import Order, Wish, orders
-from payport.testing.explorer.tasks import Point, Role, Task
+from payport.testing.explorer.tasks import Point, Role
 from payport.testing.explorer.world import World
 
 __all__ = ["Storm"]
 
-#: How often a customer asks again before giving an order up.
-_PATIENCE: Final = 5
 #: Decisions after which a storm is over, whatever is left to do.
 _LONGEST: Final = 1_200
 
@@ -51,7 +41,9 @@ class Storm:
     One seed's world.
 
     Args:
-        store: Opens the world's store; one in memory unless passed.
+        store: Opens the world's store.
+        profile: What the processor is called, if it has a name.
+        telling: Whether to keep a history.
     """
 
     def __init__(
@@ -75,10 +67,7 @@ class Storm:
         self.world.network.storm(random, network, random.choice((0.1, 0.3, 0.6)))
         self._machines = [MachineClock(self.world.clock) for _ in range(2)]
         self._processes = [self.world.process(clock) for clock in self._machines]
-        self._strangers: list[Process] = []
-        self._orders: list[Order] = orders(self.world, random, random.randint(1, 4))
-        self._asked: dict[int, tuple[Order, Wish]] = {}
-        self._operations = 0
+        self._customers = Customers(self.world, random)
         self._faults = Counter[str]()
 
     def run(self) -> Outcome:
@@ -88,13 +77,10 @@ class Storm:
             for _ in range(_LONGEST):
                 if not self._goes_on():
                     break
-            world.settle(webhooks_last=self._random.random() < _HALF)
-            audit(world)
-            review(world)
-            world.settle()
-            audit(world)
+            come_to_rest(world, webhooks_last=self._random.random() < _HALF)
             if self._random.random() < _HALF:
-                self._ask_all_again()
+                self._customers.ask_all_again(world.home)
+                come_to_rest(world)
             return self._outcome()
         finally:
             world.close()
@@ -105,25 +91,12 @@ class Storm:
             replay=str(self._seed),
             profile=self._profile,
             broken=tuple(world.watch.broken),
-            operations=self._operations,
+            operations=self._customers.operations,
             crashes=world.crashes,
             reviewed=world.reviewed,
             faults=world.network.struck + self._disk.struck + self._faults,
             history=tuple(world.history),
         )
-
-    def _ask_all_again(self) -> None:
-        """Whatever was asked is asked once more, of a shop that is well: nothing moves twice."""
-        world = self.world
-        for order in self._orders:
-            for wish in order.wishes[: order.at + 1]:
-                self._operations += 1
-                work = order.ask(wish, world.home)
-                self._told(world.do(f"{order.reference} {wish}", Role.CALLER, world.home, work))
-        world.settle()
-        review(world)
-        world.settle()
-        audit(world)
 
     # -- what happens next ----------------------------------------------------------------------
 
@@ -134,8 +107,9 @@ class Storm:
         if drawn < _TASKS and self.world.tasks:
             self._let_one_go_on()
         elif drawn < _TASKS + _WISHES or not self._happenings:
-            if not self._ask() and not self.world.tasks:
+            if self._customers.are_done and not self.world.tasks:
                 return False
+            self._customers.ask(random.choice(self._processes))
         else:
             kind = random.choices(self._happenings, self._weights)[0]
             self._faults[kind] += _HAPPENINGS[kind][1](self)
@@ -150,45 +124,7 @@ class Storm:
         task = self._random.choice(awake)
         world.step(task)
         if task.over:
-            self._told(task)
-
-    def _ask(self) -> bool:
-        """Have a customer ask for what is next; False where no order has anything left."""
-        left = [order for order in self._orders if order.wish is not None]
-        if not left:
-            return False
-        busy = {id(order) for order, _ in self._asked.values()}
-        idle = [order for order in left if id(order) not in busy]
-        if idle:
-            self._start(self._random.choice(idle))
-        return True
-
-    def _start(self, order: Order) -> None:
-        wish = order.wish
-        if wish is None:
-            return
-        process = self._random.choice(self._processes)
-        order.tries += 1
-        self._operations += 1
-        what = f"{order.reference} {wish}"
-        task = self.world.start(what, Role.CALLER, process, order.ask(wish, process))
-        self._asked[id(task)] = (order, wish)
-
-    def _told(self, task: Task) -> None:
-        """Have the customer draw the conclusion from what a task came to."""
-        asked = self._asked.pop(id(task), None)
-        if isinstance(task.error, IdempotencyConflict):
-            self.world.watch.breaks(f"the same was asked and taken for another: {task.what}")
-        if asked is None or asked[1] is not asked[0].wish:
-            return
-        order = asked[0]
-        if isinstance(task.error, ProviderFault | StoreError | NotFound) or task.dropped:
-            if order.tries >= _PATIENCE:
-                order.at = len(order.wishes)
-        elif isinstance(task.error, InvalidRequest) and order.tries < _PATIENCE:
-            return  # not now, perhaps later
-        else:
-            order.at, order.tries = order.at + 1, 0
+            self._customers.hear(task)
 
     # -- what can happen ------------------------------------------------------------------------
 
@@ -201,7 +137,7 @@ class Storm:
             return 0
         self.world.crash(dead)
         for task in mine:
-            self._told(task)
+            self._customers.hear(task)
         self._processes[at] = self.world.process(dead.clock)
         return 1
 
@@ -226,15 +162,7 @@ class Storm:
 
     def ask_twice(self) -> int:
         """Somebody presses the button twice, or a job repeats it."""
-        under_way = list(self._asked.values())
-        if not under_way:
-            return 0
-        order, wish = self._random.choice(under_way)
-        process = self._random.choice(self._processes)
-        self._operations += 1
-        work = order.ask(wish, process)
-        self.world.start(f"{order.reference} {wish}, again", Role.CALLER, process, work)
-        return 1
+        return int(self._customers.ask_twice(self._random.choice(self._processes)))
 
     def recover(self) -> int:
         """Recovery runs, perhaps beside another run of it."""
@@ -267,28 +195,14 @@ class Storm:
         return self._stranger(self.world.process(self._machines[1], route="elsewhere"))
 
     def _stranger(self, process: Process) -> int:
-        known = {row.payment_id for row in self.world.watch.rows.values()}
-        begun = [order for order in self._orders if order.payment in known]
-        if not begun:
-            return 0
-        order = self._random.choice(begun)
-        wish = self._random.choice(order.wishes[: order.at + 1])
-        work = order.ask(wish, process)
-        self._operations += 1
-        self.world.start(f"{order.reference} {wish}, elsewhere", Role.CALLER, process, work)
-        self.world.recover(process)
-        return 1
+        asked = self._customers.ask_elsewhere(process)
+        if asked:
+            self.world.recover(process)
+        return int(asked)
 
     def customer(self) -> int:
-        """A customer who was asked to authenticate does, fails to, or leaves."""
-        asked = [p for p in self.world.bank.payments if p.state is State.CHALLENGED]
-        if not asked:
-            return 0
-        payment = self._random.choice(asked)
-        if self._random.random() < _AGAIN:
-            self.world.bank.abandon(payment.ref)
-        else:
-            self.world.bank.authenticate(payment.ref, ok=self._random.random() < _HALF)
+        """A customer who was asked to authenticate decides."""
+        self._customers.authenticate()
         return 0
 
 

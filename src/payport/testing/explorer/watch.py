@@ -132,8 +132,9 @@ class Watch:
             tried = [p for a in result.attempts for p in self._bank.payments_named(a.ref)]
             if result.captured.minor > sum(payment.taken for payment in tried):
                 self.breaks(f"somebody was told of money that was never taken ({task})")
-        given = isinstance(result, Refund) and result.status is RefundStatus.SUCCEEDED
-        if given and not self._bank.effects(result.key or ""):
+        if not isinstance(result, Refund) or result.status is not RefundStatus.SUCCEEDED:
+            return
+        if not self._bank.effects(result.key or ""):
             self.breaks(f"somebody was told of a refund that was never given ({task})")
 
     # -- sends ----------------------------------------------------------------------------------

@@ -2,15 +2,13 @@
 A world: one bank, one clock, one store, and the processes of a shop in front of them.
 
 Nothing happens in it by itself. Whoever holds it starts tasks, lets them go on one stop at a time,
-kills processes, moves time and carries webhooks; `settle` lets it come to rest as a shop does that
-only runs recovery and its webhook worker. The same calls make the same world.
+kills processes, moves time and carries webhooks. The same calls make the same world.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from payport.domain.errors import PayportError
@@ -24,8 +22,6 @@ from payport.testing.explorer.watch import Watch
 from payport.webhooks.handlers import Handlers
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from payport.domain.identifiers import Environment
     from payport.providers.spec import Capability, ProviderSpec
     from payport.storage.base import Store
@@ -34,12 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Letter", "World"]
 
-#: A shop that has nothing to do looks after everything this often.
-_ROUND: Final = timedelta(hours=1)
-#: Longer than any provider's keys live and any unknown outcome is waited for.
-_REST: Final = timedelta(days=12)
-#: Whatever the bank and the customers have to decide is decided by then.
-_DECIDED: Final = timedelta(hours=2)
 #: More stops than any call makes: one that makes more never ends.
 _ENDLESS: Final = 20_000
 
@@ -246,7 +236,7 @@ class World:
 
         return self.start("webhook", Role.WEBHOOKS, process, received())
 
-    # -- the end --------------------------------------------------------------------------------
+    # -- what there is --------------------------------------------------------------------------
 
     def journal(self) -> Sequence[OperationRecord]:
         """Every row, as the store has it."""
@@ -259,57 +249,6 @@ class World:
     def store(self) -> Store:
         """The store, for whoever looks into it."""
         return self._own
-
-    def settle(self, *, webhooks_last: bool = False) -> None:
-        """
-        Let the world come to rest: nothing goes wrong any more, what goes on goes on to its end,
-        and recovery and the webhook worker run until nothing is left for them.
-
-        Args:
-            webhooks_last: Whether the bank's webhooks come only when recovery is at its end.
-        """
-        self.network.calm()
-        self.stage.disk = Calm()
-        for task in list(self.tasks):
-            task.process.clock.skew = timedelta()
-            self.run(task)
-        self.home = self.process()
-        if webhooks_last:
-            self._look_after(with_webhooks=False)
-        self.clock.advance(_DECIDED)
-        self._look_after(with_webhooks=True)
-
-    def _look_after(self, *, with_webhooks: bool) -> None:
-        ends = self.clock.now() + _REST
-        while self.clock.now() < ends:
-            self.run(self.recover(self.home))
-            if with_webhooks:
-                self._hand_over()
-            looks = [r.next_look_at for r in self.journal() if r.next_look_at is not None]
-            if not looks and not (with_webhooks and self._is_waiting()):
-                return
-            self._wait_for(looks)
-        self.watch.breaks("the shop never came to rest")
-
-    def _hand_over(self) -> None:
-        while letters := self.post():
-            for letter in letters:
-                self.run(self.deliver(letter, self.home))
-                if not letter.taken:
-                    self.watch.breaks("a webhook is never taken")
-                    letter.taken = True
-        self.run(self.process_due(self.home))
-
-    def _is_waiting(self) -> bool:
-        far = self.clock.now() + timedelta(days=365)
-        return self._own.transact(
-            lambda tx: bool(tx.due_deliveries(far, 1) or tx.due_handler_runs(far, 1))
-        )
-
-    def _wait_for(self, looks: Sequence[datetime]) -> None:
-        now = self.clock.now()
-        soonest = min([*looks, now + _ROUND])
-        self.clock.advance(max(soonest - now, timedelta(seconds=1)))
 
     def _say(self, task: Task, how: str = "") -> None:
         """Note where a task stands, if anybody wants to know."""
