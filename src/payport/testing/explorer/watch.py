@@ -58,6 +58,7 @@ class Watch:
         self._store = store
         self._holders: dict[tuple[str, int], Task] = {}
         self._asked: dict[str, datetime] = {}
+        self._until: dict[str, datetime] = {}
         self.broken: list[str] = []
         self.rows: dict[str, OperationRecord] = {}
 
@@ -91,6 +92,8 @@ class Watch:
             self._holders[after.id, after.fencing] = task
             if task.role is Role.CALLER:
                 self._asked[after.id] = self._clock.now()
+        # A caller whose clock is behind moves it back; whoever was told a later one may keep to it.
+        self._until[after.id] = max(after.send_before, self._until.get(after.id, after.send_before))
 
     def _is_not_proven(self, before: OperationRecord | None, after: OperationRecord) -> str | None:
         entered = after.state in _WITHOUT_EFFECT and not is_declined(after)
@@ -153,7 +156,7 @@ class Watch:
             self._sending_again(task, command, row, what)
 
     def _sending_again(self, task: Task, command: Command, row: OperationRecord, what: str) -> None:
-        if task.process.clock.now() >= row.send_before:
+        if task.process.clock.now() >= self._until.get(row.id, row.send_before):
             self.breaks(f"recovery sent a request after it was too late ({what})")
         asked = self._asked.get(row.id)
         late = asked is not None and self._clock.now() - asked > _SOON
