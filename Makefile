@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fidelity bench docs simulate properties clean test-env check-env
+.PHONY: help demo test check fidelity bench docs kills simulate properties clean test-env check-env
 
 PY := .venv/bin/python
 export PYTHON
@@ -22,7 +22,7 @@ help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
 		printf '  make %-10s %s\n' "$$name" "$$text"; done
 
-demo: test-env  ## Take five payments on the fake and show what the bank moved
+demo: test-env  ## Take five payments on the Stripe simulator, kill the shop twice, show what moved
 	@$(PY) examples/demo.py
 
 test: test-env  ## Run the tests and the coverage gate
@@ -44,17 +44,21 @@ check: check-env  ## Lint, format check, types (mypy, pyright), import rules
 fidelity: test-env  ## Hold the Stripe adapter and its simulator against Stripe's real traffic
 	@$(PY) tests/fidelity/report.py
 
-bench: test-env  ## Measure, and write docs/benchmarks.md
-	$(PY) benchmarks/run.py
+bench: test-env  ## Measure, and write docs/benchmarks.md (ONLY="stripe calls", LOCALSTRIPE=1)
+	$(PY) benchmarks/run.py $(ONLY)
 
-docs: test-env  ## Write the tables of docs/providers/stripe.md from the code
+docs: test-env  ## Write the tables of docs/providers/stripe.md and docs/cli.md from the code
 	@$(PY) scripts/provider_docs.py
+	@$(PY) scripts/cli_docs.py
+
+kills: test-env  ## Kill workers that take payments KILLS times (200), beside the plain SDK
+	$(PY) benchmarks/kills --kills $(or $(KILLS),200) $(if $(WRITE),--write)
 
 # SEED=n or CRASH=name repeats one; SEEDS=n, PROFILE=name, STORE=sqlite and MINUTES=n say how much;
 # KILLS=n kills real processes instead.
 simulate: test-env  ## Crash at every commit and send, and in 10,000 storms, within 10 minutes
 ifdef KILLS
-	@$(PY) scripts/kills.py --kills "$(KILLS)" $(if $(SEED),--seed "$(SEED)")
+	@$(PY) benchmarks/kills --kills "$(KILLS)"
 else
 	@$(PY) -m payport.testing.explorer $(if $(SEED),--seed "$(SEED)") \
 		$(if $(CRASH),--crash "$(CRASH)") $(if $(SEEDS),--seeds "$(SEEDS)") \

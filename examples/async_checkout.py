@@ -1,37 +1,49 @@
 """
-A checkout on FastAPI with a 3-D Secure return, on the fake.
+A checkout on FastAPI, with 3-D Secure, webhooks and refunds; flask_checkout.py is its twin.
 
     uvicorn examples.async_checkout:app
+    PAYPORT_PROVIDER=simulator uvicorn examples.async_checkout:app    # Stripe's wire, in memory
 
-POST /checkout/{order} pays. When the answer has an address, the customer goes there and comes back
-to GET /return/{order}, which asks the provider how the payment stands: the return itself proves
-nothing. POST /webhooks takes what the provider sends, whether the customer comes back or not.
+POST /checkout/{order}?token=pm_card_visa pays. When the answer has an address, the customer goes
+there and comes back to GET /return/{order}, which asks the provider how the payment stands: the
+return itself proves nothing. POST /webhooks takes what the provider sends, whether the customer
+comes back or not. POST /refund/{order}?reference=return_1&cents=1000 gives money back.
+
+Try 3-D Secure with the token pm_card_authenticate: POST /customer/{order} is what the customer does
+at their bank's page.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
+import httpx
 from fastapi import Depends, FastAPI, Request, Response
 
 from payport import (
     AsyncPayport,
     Handlers,
+    InvalidRequest,
     Money,
     OutcomeUnknown,
     PaymentIntent,
     PaymentStatus,
     PaymentSucceeded,
     Redirect,
+    RefundSucceeded,
     StoreUnavailable,
     WebhookRejected,
 )
-from payport.testing import AsyncFakeProvider
+from payport.providers.stripe import AsyncStripeProvider
+from payport.testing import AsyncFakeProvider, StripeSimulator
+from payport.testing.stripe_simulator import SIGNING_SECRET
 
 handlers = Handlers()
 shipped: list[str] = []
+returned: list[str | None] = []  # a refund made in a dashboard has no reference
 
 
 @handlers.on(PaymentSucceeded)
@@ -42,11 +54,46 @@ async def ship(event: PaymentSucceeded, tx: object) -> None:
         shipped.append(event.reference)
 
 
+@handlers.on(RefundSucceeded)
+async def restock(event: RefundSucceeded, tx: object) -> None:
+    """Take back what was refunded; the same applies."""
+    del tx
+    if event.refund_reference not in returned:
+        returned.append(event.refund_reference)
+
+
+@asynccontextmanager
+async def fake() -> AsyncIterator[AsyncPayport]:
+    """A client of payport's own fake, which needs nothing at all."""
+    app.state.outside = provider = AsyncFakeProvider()
+    async with AsyncPayport(provider, scope="shop", handlers=handlers) as pay:
+        yield pay
+
+
+@asynccontextmanager
+async def simulator() -> AsyncIterator[AsyncPayport]:
+    """A client of Stripe, as in production but for the transport, the clock and the store."""
+    app.state.outside = stripe = StripeSimulator()
+    async with httpx.AsyncClient(transport=stripe.async_transport()) as transport:
+        provider = AsyncStripeProvider(
+            api_key="sk_test_obviously_fake",
+            webhook_secrets=[SIGNING_SECRET],
+            http_client=transport,
+        )
+        async with AsyncPayport(
+            provider, scope="shop", store="memory", handlers=handlers, clock=stripe.clock
+        ) as pay:
+            yield pay
+
+
+#: Everything below is the same for both.
+PROVIDERS = {"fake": fake, "simulator": simulator}
+
+
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """One client for the life of the process, in the loop that serves it."""
-    app.state.fake = AsyncFakeProvider()
-    async with AsyncPayport(app.state.fake, scope="shop", handlers=handlers) as pay:
+    async with PROVIDERS[os.environ.get("PAYPORT_PROVIDER", "fake")]() as pay:
         app.state.pay = pay
         yield
 
@@ -93,14 +140,32 @@ async def checkout(order: str, token: str, pay: Client) -> dict[str, Any]:
 
 
 @app.get("/return/{order}")
-async def returned(order: str, pay: Client) -> dict[str, Any]:
+async def come_back(order: str, pay: Client) -> dict[str, Any]:
     """The customer is back from their bank."""
     return shown(await pay.payments.refresh(reference=order))
 
 
+@app.post("/refund/{order}")
+async def refund(
+    order: str, reference: str, cents: int, pay: Client, response: Response
+) -> dict[str, Any]:
+    """Give a part back, once for each reference."""
+    payment = await pay.payments.get(reference=order)
+    try:
+        made = await pay.refunds.create(
+            payment=payment.id, reference=reference, amount=Money(cents, "USD")
+        )
+    except InvalidRequest as refused:
+        response.status_code = 400
+        return {"refused": str(refused)}
+    except OutcomeUnknown:
+        return {"wait": "unknown"}
+    return {"refund": str(made.status), "amount": str(made.amount)}
+
+
 @app.post("/webhooks")
 async def webhooks(request: Request, pay: Client) -> Response:
-    """Store first, acknowledge then, process afterwards."""
+    """Store the raw body first, acknowledge then, process afterwards."""
     try:
         await pay.webhooks.receive(body=await request.body(), headers=dict(request.headers))
     except WebhookRejected:
@@ -109,3 +174,9 @@ async def webhooks(request: Request, pay: Client) -> Response:
         return Response(status_code=503)  # the provider sends it again
     await pay.webhooks.process_due()
     return Response(status_code=200)
+
+
+@app.post("/customer/{order}")
+async def customer(order: str, ok: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002 - a query
+    """What the customer does at their bank's page: not yours, only here to be tried out."""
+    return {"return_to": app.state.outside.bank.authenticate(order, ok=ok)}

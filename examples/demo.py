@@ -1,223 +1,245 @@
 """
-`make demo`: five payments on the fake with a SQLite file, asked twice, one killed in the middle.
+`make demo`: five payments through Stripe's own SDK, over a socket, with a journal in a SQLite file.
 
-It ends with a table of what was asked, how often, and what the bank moved, and with how true the
-Stripe simulator is to recorded traffic. It exits with 1 if the two disagree, or if it is not true.
+The Stripe simulator and the shop are processes of their own. The shop is killed twice, when the
+bank has moved the money and nobody has read its answer; each time it starts again at the top of its
+list. The demo exits with 1 if the bank moved anything twice or not at all, and leaves neither
+processes nor files behind.
 """
 
 from __future__ import annotations
 
-import importlib
+import json
 import logging
+import signal
+import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import textwrap
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
-from payport import Money, PaymentIntent, PaymentStatus, Payport, Redirect
-from payport.testing import FakeClock, FakeProvider
-from payport.testing.faults import Crash, CrashAfter
+import httpx
 
+from payport import Money, Payport
+from payport.providers.stripe import StripeProvider
 
-def usd(minor: int) -> Money:
-    """US dollars, in cents."""
-    return Money(minor, "USD")
+HERE = Path(__file__).resolve().parent
+FIDELITY = HERE.parent / "tests" / "fidelity" / "report.py"
+#: Seconds after which a process that hangs is ended.
+PATIENCE = 30.0
+#: Of what is told about a step, so that a line fits a terminal.
+WIDTH = 60
+#: How wide a terminal is.
+COLUMNS = 80
+#: What the bank's books have to say about each order in the end, in cents.
+ORDERS = {
+    "order_1": ("pay 12.00, declined", []),
+    "order_2": ("pay 25.00, 3-D Secure", [2_500]),
+    "order_3": ("pay 49.99", [4_999]),
+    "order_4": ("hold 60.00, capture 2 x 30.00", [3_000, 3_000]),
+    "order_5": ("pay 80.00, refund 2 x 10.00", [8_000, -1_000, -1_000]),
+}
+#: The shop is killed at the first answer to each of these.
+DEATHS = ("order_3", "order_5/return_1")
 
 
 @dataclass
-class Shop:
-    """An application, its store, and a bank that outlives it."""
+class Story:
+    """What happened so far, by order."""
 
-    url: str
-    fake: FakeProvider = field(default_factory=lambda: FakeProvider(clock=FakeClock()))
-    asked: int = 0
+    asked: Counter[str] = field(default_factory=Counter[str])
+    sent: Counter[str] = field(default_factory=Counter[str])
+    replayed: Counter[str] = field(default_factory=Counter[str])
+    notes: list[str] = field(default_factory=list[str])
+    totals: dict[str, int] = field(default_factory=dict[str, int])
     kills: int = 0
 
-    def __post_init__(self) -> None:
-        """Start the application's first process."""
-        self.pay = Payport(self.fake, scope="demo", store=self.url)
+    def say(self, order: str, words: str) -> None:
+        """Print what is worth telling, once."""
+        line = f"  {order:<16}  {words if len(words) < WIDTH else words[: WIDTH - 4] + ' ...'}"
+        if line not in self.notes:
+            self.notes.append(line)
+            print(line)
 
-    def restart(self) -> None:
-        """Begin again with nothing but the file: a new provider, and a new client."""
-        self.pay.close()
-        self.fake = FakeProvider(bank=self.fake.bank)
-        self.pay = Payport(self.fake, scope="demo", store=self.url)
 
-    def twice(self, request: Callable[[Payport], PaymentIntent]) -> PaymentIntent:
-        """Ask, and ask again as a customer does who clicks twice."""
-        self.once(request)
-        return self.once(request)
+class Signals:
+    """Signals end the demo; not while a process starts or ends, or that one would be left over."""
 
-    def once(self, request: Callable[[Payport], PaymentIntent]) -> PaymentIntent:
-        """Ask, and ask again after a restart where the process was killed."""
-        self.asked += 1
+    def __init__(self) -> None:
+        self._waits = False
+        self._number = 0
+
+    def __call__(self, number: int, _: FrameType | None) -> None:
+        """What Python calls when a signal comes."""
+        self._number = number
+        if not self._waits:
+            sys.exit(128 + number)
+
+    @contextmanager
+    def wait(self) -> Iterator[None]:
+        """Let signals wait until this block is over."""
+        self._waits = True
         try:
-            return request(self.pay)
-        except Crash:
-            self.kills += 1
-            self.restart()
-        return self.once(request)
+            yield
+        finally:
+            self._waits = False
+        if self._number:
+            sys.exit(128 + self._number)
 
 
-@dataclass(frozen=True)
-class Line:
-    """One line of the table."""
-
-    order: str
-    wanted: str
-    asked: int
-    status: str
-    expected: Money
-    moved: Money
+signals = Signals()
 
 
-def success(shop: Shop) -> tuple[PaymentIntent, Money]:
-    """Pay, and be killed after the bank took the money and before the answer arrived."""
-    shop.fake.next("create_payment", CrashAfter())
-    paid = shop.twice(
-        lambda pay: pay.payments.create(
-            reference="order_1", amount=usd(4999), payment_method="pm_card_visa", confirm=True
-        )
-    )
-    return paid, usd(4999)
-
-
-def decline(shop: Shop) -> tuple[PaymentIntent, Money]:
-    """Be declined, with words for the customer."""
-    declined = shop.twice(
-        lambda pay: pay.payments.create(
-            reference="order_2",
-            amount=usd(1200),
-            payment_method="pm_card_insufficient_funds",
-            confirm=True,
-        )
-    )
-    if declined.decline:
-        print(f"order_2: the customer reads: {declined.decline.user_message}")
-    return declined, usd(0)
-
-
-def three_d_secure(shop: Shop) -> tuple[PaymentIntent, Money]:
-    """Send the customer to their bank, and learn the outcome by webhook."""
-    intent = shop.twice(
-        lambda pay: pay.payments.create(
-            reference="order_3",
-            amount=usd(2500),
-            payment_method="pm_card_authenticate",
-            confirm=True,
-            return_url="https://shop.example/return",
-        )
-    )
-    if isinstance(intent.next_action, Redirect):
-        print(f"order_3: the customer is sent to: {intent.next_action.url}")
-    shop.fake.bank.authenticate(intent.provider_ref or "", ok=True)
-    shop.fake.deliver(shop.pay)
-    return shop.pay.payments.get(intent.id), usd(2500)
-
-
-def partial_captures(shop: Shop) -> tuple[PaymentIntent, Money]:
-    """Hold money, and take it in two equal parts as the parcels leave."""
-    held = shop.twice(
-        lambda pay: pay.payments.create(
-            reference="order_4",
-            amount=usd(6000),
-            payment_method="pm_card_visa",
-            capture_method="manual",
-            confirm=True,
-        )
-    )
-    capture = partial(take, payment=held.id)
-    shop.twice(partial(capture, parcel="parcel_1"))
-    return shop.twice(partial(capture, parcel="parcel_2")), usd(6000)
-
-
-def take(pay: Payport, payment: str, parcel: str) -> PaymentIntent:
-    """Capture for one parcel."""
-    return pay.payments.capture(payment, amount=usd(3000), reference=parcel)
-
-
-def equal_refunds(shop: Shop) -> tuple[PaymentIntent, Money]:
-    """Pay, and give the same amount back twice, for two different things."""
-    paid = shop.twice(
-        lambda pay: pay.payments.create(
-            reference="order_5", amount=usd(8000), payment_method="pm_card_visa", confirm=True
-        )
-    )
-    refund = partial(give_back, payment=paid.id)
-    shop.twice(partial(refund, thing="return_1"))
-    return shop.twice(partial(refund, thing="return_2")), usd(6000)
-
-
-def give_back(pay: Payport, payment: str, thing: str) -> PaymentIntent:
-    """Refund for one thing that came back."""
-    pay.refunds.create(payment=payment, reference=thing, amount=usd(1000))
-    return pay.payments.get(payment)
-
-
-STORIES = {
-    "order_1": ("pay 49.99, killed in the middle", success),
-    "order_2": ("pay 12.00, declined", decline),
-    "order_3": ("pay 25.00 with 3-D Secure", three_d_secure),
-    "order_4": ("hold 60.00, capture 2 x 30.00", partial_captures),
-    "order_5": ("pay 80.00, refund 2 x 10.00", equal_refunds),
-}
-
-
-def told(shop: Shop) -> list[Line]:
-    """Run every story."""
-    lines: list[Line] = []
-    for order, (wanted, story) in STORIES.items():
-        before = shop.asked
-        intent, expected = story(shop)
-        lines.append(
-            Line(
-                order=order,
-                wanted=wanted,
-                asked=shop.asked - before,
-                status=describe(intent),
-                expected=expected,
-                moved=shop.fake.bank.moved(order),
+@contextmanager
+def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A Python process that ends with this block, or when it hangs."""
+    started: subprocess.Popen[str] | None = None
+    try:
+        with signals.wait():
+            started = subprocess.Popen(  # noqa: S603 - a part of this demo
+                [sys.executable, *arguments],
+                stdout=subprocess.PIPE,
+                text=True,
+                # A group of its own: Ctrl-C at the terminal is for this process, which ends all.
+                process_group=0,
             )
-        )
-    return lines
+            watchdog = threading.Timer(PATIENCE, started.kill)
+            watchdog.start()
+        yield started
+    finally:
+        if started is not None:
+            with signals.wait(), started:  # which waits for its end, and closes its output
+                watchdog.cancel()
+                started.kill()
 
 
-def describe(intent: PaymentIntent) -> str:
-    """What payport knows of the payment."""
-    if intent.status is PaymentStatus.SUCCEEDED and not intent.refunded.is_zero:
-        return f"{intent.status}, {intent.refunded} refunded"
-    return str(intent.status)
+@contextmanager
+def simulator() -> Iterator[httpx.Client]:
+    """The Stripe simulator in its own process, and a client for its address."""
+    module = "payport.testing.stripe_simulator"
+    with process("-m", module, "--port", "0", "--idle", str(PATIENCE)) as running:
+        url = running.stdout.readline().strip() if running.stdout else ""
+        if not url:
+            sys.exit("demo: the simulator did not start")
+        with httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False) as http:
+            yield http
 
 
-def fidelity() -> tuple[str, bool]:
-    """How true the Stripe simulator and adapter are to real traffic, as `make fidelity` says."""
-    sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "fidelity"))
-    report = importlib.import_module("report").report()
-    return report.summary, report.is_true
+def run_shop(story: Story, url: str, journal: Path, die_at: str) -> None:
+    """Start the shop, note what it does, and kill it where it is said to die."""
+    arguments = (str(HERE / "demo_shop.py"), url, str(journal), die_at)
+    with process(*arguments) as shop:
+        for line in shop.stdout or ():
+            told: dict[str, Any] = json.loads(line)
+            if "unread" in told:
+                shop.kill()
+                shop.wait()
+                story.kills += 1
+                story.say(told["unread"], f"done and answered: SIGKILL before {shop.pid} reads it")
+                story.say("", f"its journal says: {left(url, journal)}")
+            else:
+                note(story, told)
+        code = shop.wait()
+    if code != (-signal.SIGKILL if die_at else 0):
+        sys.exit(f"demo: the shop ended with {code}")
+
+
+def note(story: Story, told: dict[str, Any]) -> None:
+    """Note one thing that the shop told."""
+    match told:
+        case {"asked": str(step)}:
+            story.asked[order_of(step)] += 1
+        case {"sent": str(step), "replayed": bool(replayed)}:
+            story.sent[order_of(step)] += 1
+            story.replayed[order_of(step)] += replayed
+            if replayed:
+                story.say(step, "asked again by another process, same key: replayed")
+        case {"order": str(order), "total": int(cents)}:
+            story.totals[order] = cents
+        case {"note": str(order), "says": str(words)}:
+            story.say(order, words)
+        case _:
+            sys.exit(f"demo: the shop told something unheard: {told}")
+
+
+def order_of(step: str) -> str:
+    """The order that a step belongs to, such as `order_5/return_1`."""
+    return step.partition("/")[0]
+
+
+def left(url: str, journal: Path) -> str:
+    """How the journal says that unfinished operations stand, as the killed process left it."""
+    provider = StripeProvider(api_key="sk_test_obviously_fake", base_url=url)
+    with Payport(provider, scope="demo", store=f"sqlite:///{journal}") as pay:
+        open_ones = [row for row in pay.operations.list() if not row.is_concluded]
+        return ", ".join(f"{row.operation} {row.state}" for row in open_ones)
+
+
+def moved(http: httpx.Client, order: str) -> list[int]:
+    """What the bank's books say that moved for an order, in cents; its fees left out."""
+    answer = http.get("/_control/moved", params={"name": order}).raise_for_status()
+    return [entry["amount"] for entry in answer.json()["entries"] if entry["kind"] != "fee"]
+
+
+def show(story: Story, books: dict[str, list[int]]) -> None:
+    """Print the table."""
+    row = "{:<8} {:<29} {:>5} {:>4} {:>8}  {}"
+    print()
+    print(row.format("order", "what was asked", "asked", "sent", "replayed", "the bank moved"))
+    for order, (wanted, _) in ORDERS.items():
+        cells = (story.asked[order], story.sent[order], story.replayed[order])
+        amounts = " ".join(str(Money(cents, "USD").major) for cents in books[order])
+        print(row.format(order, wanted, *cells, amounts or "nothing"))
+
+
+def fidelity() -> int:
+    """Compare the simulator with recordings of the real Stripe, where this tree has them."""
+    if not FIDELITY.exists():
+        return 0
+    done = subprocess.run(  # noqa: S603 - a script of this tree
+        [sys.executable, str(FIDELITY), "--summary"],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        process_group=0,
+    )
+    for line in done.stdout.strip().splitlines():
+        print(textwrap.fill(line, COLUMNS, subsequent_indent="  "))
+    return done.returncode
 
 
 def main() -> int:
-    """Tell the stories, print the table, and compare it with the bank's books."""
-    # One process alone uses this file: that is what the warning about old SQLite versions asks.
-    logging.getLogger("payport.storage").setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory() as folder:
-        shop = Shop(f"sqlite:///{Path(folder) / 'payments.db'}")
-        lines = told(shop)
-        shop.pay.close()
-    row = "{:<9} {:<32} {:>6}  {:<32} {:>10} {:>10}"
-    print()
-    print(row.format("order", "what was asked", "times", "payport says", "expected", "bank moved"))
-    for line in lines:
-        cells = (line.order, line.wanted, line.asked, line.status, line.expected, line.moved)
-        print(row.format(*(str(cell) for cell in cells)))
-    wrong = [line.order for line in lines if line.expected != line.moved]
-    print()
-    print(f"{shop.asked} requests, {shop.kills} killed, {len(wrong)} orders moved the wrong money")
-    summary, is_true = fidelity()
-    print(summary)
-    return 1 if wrong or not shop.kills or not is_true else 0
+    """Tell the story, print the table, and compare it with the bank's books."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signals)
+    # One process at a time uses this file: that is what the warning about old SQLite asks for.
+    logging.getLogger("payport").setLevel(logging.CRITICAL)
+    began = time.monotonic()
+    story = Story()
+    with tempfile.TemporaryDirectory() as folder, simulator() as http:
+        journal = Path(folder) / "payments.db"
+        print(f"Stripe simulator: {http.base_url}; the shop's journal: a SQLite file.")
+        print("The shop asks for everything twice, and is killed twice; then it begins again.\n")
+        for die_at in (*DEATHS, ""):
+            run_shop(story, str(http.base_url), journal, die_at)
+        books = {order: moved(http, order) for order in ORDERS}
+    show(story, books)
+    wrong = [order for order, (_, expected) in ORDERS.items() if books[order] != expected]
+    differ = [order for order in ORDERS if sum(books[order]) != story.totals.get(order)]
+    agree = "differ from" if differ else "are"
+    print(f"\n{story.kills} kills, {len(wrong)} orders moved the wrong money;", end=" ")
+    print(f"payport's totals {agree} the bank's. {time.monotonic() - began:.1f} s")
+    told = story.kills == len(DEATHS) <= story.replayed.total()
+    return fidelity() or int(bool(wrong or differ) or not told)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ import pytest
 import payport
 
 PACKAGE = Path(payport.__file__).parent
-#: Where a provider may be named: its own folder, its simulator, and the fake that imitates it.
-ALLOWED = {("providers", "stripe"), ("providers", "adyen"), ("testing",)}
+#: Where a provider may be named: its own folder, its simulator, what the command line does with
+#: that, and the fake that imitates it.
+ALLOWED = {("providers", "stripe"), ("providers", "adyen"), ("testing",), ("cli", "simulated")}
 NAMES = re.compile(r"\b(?:stripe|adyen|paypal)|\bpi_|\bch_|\bpspReference", re.IGNORECASE)
 
 

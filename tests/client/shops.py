@@ -22,6 +22,7 @@ from payport import AsyncPayport, Handlers, Money, Payport
 from payport.domain.identifiers import Kind as IdKind
 from payport.domain.identifiers import derive_id
 from payport.storage.memory import AsyncMemoryStore, MemoryStore
+from payport.storage.postgres import AsyncPostgresStore, PostgresStore
 from payport.storage.sqlite import AsyncSqliteStore, SqliteStore
 from payport.testing import (
     AsyncFakeProvider,
@@ -58,6 +59,7 @@ class Kind:
 
 
 FOUR = [Kind(c, s) for c in ("sync", "async") for s in ("memory", "sqlite")]
+POSTGRES = [Kind(c, "postgres") for c in ("sync", "async")]
 MEMORY = [kind for kind in FOUR if kind.store == "memory"]
 SQLITE = [kind for kind in FOUR if kind.store == "sqlite"]
 
@@ -177,7 +179,7 @@ class Shop:
     A shop: `pay` is its client, `bank` where the money is, `fake` the provider between them.
 
     `another()` is another process of the same shop: a client, provider and store object of its own
-    on the same data and the same bank.
+    on the same data and the same bank. `path` is the file or the URL of the data.
     """
 
     def __init__(self, kind, path=None, clock=None):
@@ -187,6 +189,8 @@ class Shop:
         self._runner = asyncio.Runner() if self.is_async else None
         self._memory = MemoryStore()
         self._open = []
+        self._stores = []
+        self._looking = None
         behaviour = kind.behaviour
         made = BEHAVIOURS[behaviour]() if isinstance(behaviour, str) else behaviour()
         self.clock = clock or FakeClock()
@@ -208,6 +212,10 @@ class Shop:
         """Another store object on the shop's data."""
         if self.kind.store == "memory":
             return AsyncMemoryStore(self._memory) if self.is_async else self._memory
+        if self.kind.store == "postgres":
+            make = AsyncPostgresStore if self.is_async else PostgresStore
+            self._stores.append(make(self.path))
+            return self._stores[-1]
         return AsyncSqliteStore(str(self.path)) if self.is_async else SqliteStore(str(self.path))
 
     def faulty(self):
@@ -235,16 +243,18 @@ class Shop:
 
     def transact(self, work):
         """Look into the store, past the client."""
-        store = self.store()
-        result = store.transact(work)
+        if self._looking is None:
+            self._looking = self.store()
+        result = self._looking.transact(work)
         return self.run(result) if self.is_async else result
 
     def close(self):
-        for client in self._open:
+        # Connections to PostgreSQL are few; what else a store opened goes with its shop.
+        for each in (*self._open, *self._stores):
             if self.is_async:
-                self.run(client.aclose())
+                self.run(each.aclose())
             else:
-                client.close()
+                each.close()
         if self._runner is not None:
             self._runner.close()
 
@@ -411,10 +421,18 @@ def database(files):
     shutil.rmtree(directory)
 
 
+#: The fixture that tells where a kind of store keeps its data.
+PLACES = {"sqlite": "database", "postgres": "postgres_url"}
+
+
+def place_of(kind, request):
+    """Where the data of a shop of this kind is; an empty place for each test."""
+    return request.getfixturevalue(PLACES[kind.store]) if kind.store in PLACES else None
+
+
 @pytest.fixture(params=FOUR, ids=str)
 def shop(request):
     kind = request.param
-    path = request.getfixturevalue("database") if kind.store == "sqlite" else None
-    shop = Shop(kind, path)
+    shop = Shop(kind, place_of(kind, request))
     yield shop
     shop.close()

@@ -117,9 +117,9 @@ def report() -> Report:
 
 
 def main() -> int:
-    """Print the report."""
+    """Print the report; with `--summary` a line for each part."""
     found = report()
-    sys.stdout.write(f"{found.text}\n")
+    sys.stdout.write(f"{found.summary if '--summary' in sys.argv[1:] else found.text}\n")
     return 0 if found.is_true else 1
 
 

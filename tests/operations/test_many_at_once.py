@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from shops import PRICE, VISA, Kind, Shop, kinds, usd
+from shops import PRICE, VISA, Kind, Shop, kinds, place_of, usd
 
 from payport import AsyncPayport, InvalidRequest, OperationInProgress, OutcomeUnknown
 from payport.domain.outcomes import FailureKind
@@ -25,11 +25,11 @@ from payport.testing import (
 THREADS = 16
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def busy(request):
     """A shop on the machine's clock, whose bank takes a moment for everything."""
-    path = request.getfixturevalue("database") if request.param == "sqlite" else None
-    shop = Shop(Kind("sync", request.param), path, clock=SystemClock())
+    kind = Kind("sync", request.param)
+    shop = Shop(kind, place_of(kind, request), clock=SystemClock())
     shop.fake.decide(lambda asked: time.sleep(0.005))
     yield shop
     shop.close()

@@ -6,7 +6,8 @@ from shops import PRICE, Kind, each_operation, kinds
 from payport import OutcomeUnknown, StoreConflict, StoreUnavailable
 from payport.testing import LostRequest, Unavailable
 
-EACH = kinds(*[Kind(colour, "memory") for colour in ("sync", "async")], Kind("async", "sqlite"))
+MEMORY = [Kind(colour, "memory") for colour in ("sync", "async")]
+EACH = kinds(*MEMORY, Kind("async", "sqlite"), Kind("sync", "postgres"))
 
 
 def fail_at(number, error=StoreUnavailable):

@@ -29,7 +29,14 @@ from payport.providers.commands import (
     Terms,
 )
 from payport.providers.deliveries import WebhookRequest
-from payport.providers.exchange import Call, Request, Response, SendRefused, TransportError
+from payport.providers.exchange import (
+    Call,
+    Request,
+    Response,
+    SendRefused,
+    TransportError,
+    step_key,
+)
 from payport.providers.listings import (
     AsyncListingProvider,
     AsyncListsPayments,
@@ -165,7 +172,8 @@ class Minimal(Adapter):
         # Two requests that change something, and a read between them.
         yield self._made("confirm_payment", command, key)
         yield self._made("confirm_payment", command, key, mutates=False)
-        return (yield from self._asked("confirm_payment", command, key, step="second"))
+        again = step_key(key, "second")
+        return (yield from self._asked("confirm_payment", command, again, step="second"))
 
     def parse_webhook(self, request, *, now):
         raise WebhookRejected(f"not signed at {now:%H:%M}")
@@ -274,7 +282,7 @@ def test_every_operation_runs_its_own_exchange_in_both_colours(method, argument)
     outcome, seen = asked(method, argument, Call(key=KEY))
     assert outcome == Answer(facts=Facts(attempt_ref=method))
     assert {request.operation for request in seen} == {method}
-    assert all(request.key in {KEY, None} for request in seen)
+    assert all(request.key in {KEY, step_key(KEY, "second"), None} for request in seen)
 
 
 def test_the_account_is_asked_for_in_both_colours():

@@ -9,12 +9,13 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
+from postgres_help import ask, psycopg_url
 from sqlalchemy.dialects import postgresql, sqlite
 
 import payport.storage
 from payport.operations.records import OperationRecord, ResolutionRecord
 from payport.storage import schema
-from payport.storage.base import FIXED, HandlerRun, InboxRow
+from payport.storage.base import FIXED, HandlerRun, InboxRow, RestorationRecord
 from payport.storage.migrate import HEAD, VERSION_TABLE, migrate
 from payport.storage.migrations.versions import r0001_everything
 from payport.storage.schema import metadata
@@ -69,6 +70,50 @@ def test_alembic_sees_no_difference_between_schema_and_tables(db):
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
         assert compare_metadata(context, metadata) == []
     engine.dispose()
+
+
+def described(url):
+    """What PostgreSQL knows of each column, constraint and index."""
+    columns = (
+        "SELECT table_name, column_name, data_type, is_nullable, collation_name, column_default, "
+        "ordinal_position FROM information_schema.columns WHERE table_schema = 'public'"
+    )
+    constraints = (
+        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
+        "WHERE connamespace = 'public'::regnamespace"
+    )
+    indexes = "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+    found = [row for asked in (columns, constraints, indexes) for row in ask(url, asked)]
+    return sorted((row for row in found if row[0] != VERSION_TABLE), key=str)
+
+
+def test_migrating_makes_exactly_the_tables_of_the_schema_on_postgresql(new_postgres_url):
+    migrated, made = new_postgres_url(), new_postgres_url()
+    payport.storage.upgrade(migrated)
+    engine = sa.create_engine(psycopg_url(made))
+    metadata.create_all(engine)
+    engine.dispose()
+    assert len(described(made)) > 150
+    assert described(migrated) == described(made)
+
+
+def test_alembic_sees_no_difference_between_schema_and_tables_on_postgresql(postgres_database):
+    engine = sa.create_engine(psycopg_url(postgres_database))
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_an_upgrade_that_fails_leaves_nothing_on_postgresql(new_postgres_url, monkeypatch):
+    def fail(*_):
+        raise RuntimeError
+
+    url = new_postgres_url()
+    monkeypatch.setattr("alembic.ddl.postgresql.PostgresqlImpl.create_index", fail)
+    with pytest.raises(RuntimeError):
+        payport.storage.upgrade(url)
+    assert described(url) == []
 
 
 def test_a_migration_that_fails_leaves_nothing(path, monkeypatch):
@@ -137,9 +182,21 @@ def test_every_attribute_of_a_record_has_a_column(table, record):
     assert [column.name for column in table.columns] == [part.name for part in fields(record)]
 
 
-def test_every_attribute_of_a_resolution_has_a_column_behind_its_number():
-    named = [column.name for column in schema.resolutions.columns]
-    assert named == ["seq", *(part.name for part in fields(ResolutionRecord))]
+@pytest.mark.parametrize(
+    ("table", "record"),
+    [(schema.resolutions, ResolutionRecord), (schema.restorations, RestorationRecord)],
+)
+def test_every_attribute_of_a_persons_word_has_a_column_behind_its_number(table, record):
+    named = [column.name for column in table.columns]
+    assert named == ["seq", *(part.name for part in fields(record))]
+
+
+def test_every_database_is_told_from_every_other_from_the_beginning(tmp_path, open_store):
+    def generation(name):
+        store = open_store(tmp_path / name)
+        return store.transact(lambda tx: tx.store_row())["generation"]
+
+    assert generation("one.db") != generation("other.db")
 
 
 def test_what_never_changes_are_columns():
@@ -148,7 +205,7 @@ def test_what_never_changes_are_columns():
 
 def test_every_table_carries_payports_prefix():
     assert all(name.startswith("payport_") for name in metadata.tables)
-    assert len(metadata.tables) == 8
+    assert len(metadata.tables) == 10
 
 
 def test_the_identity_of_an_operation_is_unique_without_the_provider():
@@ -180,8 +237,11 @@ def test_every_statement_and_table_is_sql_of_every_database(name):
     for table in metadata.sorted_tables:
         assert "CREATE TABLE" in str(sa.schema.CreateTable(table).compile(dialect=dialect))
     locked = {statement for statement, sql in made.items() if "FOR UPDATE" in sql}
-    holds = {"payment_locked", "operation_locked", "due_operations_locked", "handler_run"}
+    takes = {"due_operations_locked", "due_deliveries", "due_handler_runs"}
+    holds = {"payment_locked", "operation_locked", "handler_run", *takes}
     assert locked == (holds if name == "postgresql" else set())
+    passing = {statement for statement, sql in made.items() if "SKIP LOCKED" in sql}
+    assert passing == (takes if name == "postgresql" else set())
 
 
 def test_names_fit_into_every_database():

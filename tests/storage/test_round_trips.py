@@ -10,17 +10,21 @@ from sqlalchemy.dialects import postgresql
 from payport.domain.errors import InvalidRequest
 from payport.storage import rows
 from payport.storage.bare import bare, bare_facts
+from payport.storage.columns import Moment
 from payport.storage.memory import AsyncMemoryStore, MemoryStore
-from payport.storage.schema import Moment
+from payport.storage.postgres import AsyncPostgresStore, PostgresStore
 from payport.storage.sqlite import AsyncSqliteStore, SqliteStore
 from payport.testing._store_contract import samples
 from payport.testing.blocking import Blocking
 
+#: Made from a fixture's value.
 STORES = {
-    "memory": lambda path: MemoryStore(),
-    "async memory": lambda path: Blocking(AsyncMemoryStore()),
-    "sqlite": SqliteStore,
-    "async sqlite": lambda path: Blocking(AsyncSqliteStore(path)),
+    "memory": (lambda _: MemoryStore(), None),
+    "async memory": (lambda _: Blocking(AsyncMemoryStore()), None),
+    "sqlite": (lambda path: SqliteStore(str(path)), "db"),
+    "async sqlite": (lambda path: Blocking(AsyncSqliteStore(str(path))), "db"),
+    "postgres": (PostgresStore, "postgres_url"),
+    "async postgres": (lambda url: Blocking(AsyncPostgresStore(url)), "postgres_url"),
 }
 
 
@@ -29,8 +33,9 @@ class Enough(Exception):
 
 
 @pytest.fixture(params=sorted(STORES))
-def store(request, db):
-    store = STORES[request.param](str(db))
+def store(request):
+    make, fixture = STORES[request.param]
+    store = make(fixture and request.getfixturevalue(fixture))
     yield store
     store.close()
 
@@ -72,6 +77,20 @@ def test_any_payment_becomes_any_other(store, before, after):
         for refund in before.refunds:
             holder = tx.payment_of_refund(refund.id)
             assert holder == ("pay_any" if refund.id in kept else None)
+        raise Enough
+
+    with pytest.raises(Enough):
+        store.transact(work)
+
+
+@again
+@given(texts)
+def test_any_text_comes_back(store, text):
+    record = samples.operation(failure_message=text, reference=text, request_id=text)
+
+    def work(tx):
+        tx.insert_operation(record)
+        assert tx.operation(record.id) == record
         raise Enough
 
     with pytest.raises(Enough):

@@ -1,9 +1,11 @@
 import pytest
 import sqlalchemy as sa
+from postgres_help import dumped, psycopg_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from payport.storage.engines import AsyncSqlStore, SyncSqlStore
 from payport.storage.memory import AsyncMemoryStore, MemoryStore
+from payport.storage.postgres import AsyncPostgresStore, PostgresStore
 from payport.storage.sqlite import AsyncSqliteStore, SqliteStore
 from payport.testing.blocking import Blocking
 from payport.testing.store_contract import StoreContract
@@ -55,6 +57,54 @@ class TestStoreOnAnAsyncEngine(OnDisk):
     @pytest.fixture
     def store(self, db):
         engine = create_async_engine(f"sqlite+aiosqlite:///{db}")
+        with Blocking(engine) as view:
+            yield Blocking(AsyncSqlStore(engine), beside=view)
+            view.dispose()
+
+
+class OnPostgres(StoreContract):
+    """One store for all tests, whose connections stay open; its tables are emptied for each."""
+
+    @pytest.fixture
+    def at_rest(self, postgres_url):
+        return lambda: dumped(postgres_url)
+
+    @pytest.fixture
+    def store(self, opened, postgres_url):
+        return opened
+
+
+class TestPostgresStore(OnPostgres):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def opened(cls, postgres_database):
+        store = PostgresStore(postgres_database)
+        yield store
+        store.close()
+
+
+class TestAsyncPostgresStore(OnPostgres):
+    @pytest.fixture
+    def opened(self, postgres_database):
+        # Its event loop ends with closing it, which is one of the promises.
+        with Blocking(AsyncPostgresStore(postgres_database)) as store:
+            yield store
+
+
+class TestPostgresStoreOnAnEngine(OnPostgres):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def opened(cls, postgres_database):
+        engine = sa.create_engine(psycopg_url(postgres_database))
+        yield SyncSqlStore(engine)
+        engine.dispose()
+
+
+class TestPostgresStoreOnAnAsyncEngine(OnPostgres):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def opened(cls, postgres_database):
+        engine = create_async_engine(psycopg_url(postgres_database))
         with Blocking(engine) as view:
             yield Blocking(AsyncSqlStore(engine), beside=view)
             view.dispose()

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from payport.domain.errors import StoreConflict
+from payport.domain.errors import ConfigurationError, StoreConflict
 from payport.domain.identifiers import Environment
 from payport.storage.base import Query
 from payport.storage.memory import MemoryStore, _Data, _MemoryTransaction
@@ -283,6 +283,17 @@ class SavesTheStateAlone(Faulty):
         self.tx.save_operation(replace(stored or record, state=record.state))
 
 
+class SwapsWhateverStands(Faulty):
+    def swap_operation(self, old, new):
+        self.tx.save_operation(new)
+
+
+class SwapsNothing(Faulty):
+    def swap_operation(self, old, new):
+        if self.tx.operation(old.id) is None:
+            raise StoreConflict
+
+
 class TellsEventsAgain(Faulty):
     def add_events(self, events, *, at):
         self.tx.add_events(events, at=at)
@@ -422,6 +433,27 @@ class ForgetsTheStateBefore(Faulty):
 class KeepsWordsOnNothing(Faulty):
     def add_resolution(self, resolution):
         self.tx._put(self.tx._data.resolutions, resolution.operation_id, (resolution,))
+
+
+class SendsWhateverPersonsSay(Faulty):
+    def check_sendable(self, environment, *, count=False):
+        return None
+
+
+class NeverSendsAgain(Faulty):
+    def check_sendable(self, environment, *, count=False):
+        if environment is Environment.LIVE and self.tx.restorations():
+            raise ConfigurationError("restored")
+
+
+class StopsTestsToo(Faulty):
+    def check_sendable(self, environment, *, count=False):
+        return self.tx.check_sendable(Environment.LIVE, count=count)
+
+
+class TellsWordsOnRestorationsBackwards(Faulty):
+    def restorations(self):
+        return list(reversed(self.tx.restorations()))
 
 
 # -- inbox and handlers -----------------------------------------------------------------------
@@ -602,6 +634,14 @@ BROKEN = [
         faulty(SavesTheStateAlone),
         ["saving_changes_all_but_identity_fingerprint_key_and_route"],
     ),
+    (
+        faulty(SwapsWhateverStands),
+        [
+            "an_operation_that_was_changed_since_is_not_swapped",
+            "an_operation_without_a_lease_is_not_swapped",
+        ],
+    ),
+    (faulty(SwapsNothing), ["an_operation_that_stands_as_it_was_read_is_swapped"]),
     (faulty(IgnoresStates), ["operations_are_listed_by_any_of_several_states"]),
     (faulty(ListsAllForNoState), ["operations_are_listed_by_any_of_several_states"]),
     (faulty(IgnoresTheCursor), ["operations_are_listed_by_any_of_several_states"]),
@@ -629,6 +669,16 @@ BROKEN = [
     (faulty(TellsWordsOnOtherOperations), ["every_word_on_an_operation_is_kept_in_order"]),
     (faulty(ForgetsTheStateBefore), ["every_word_on_an_operation_is_kept_in_order"]),
     (faulty(KeepsWordsOnNothing), ["a_word_on_an_operation_that_is_not_there_is_refused"]),
+    (
+        faulty(SendsWhateverPersonsSay),
+        [
+            "a_restored_store_sends_nothing_live_until_a_person_says_so",
+            "counting_a_send_is_refused_as_well",
+        ],
+    ),
+    (faulty(NeverSendsAgain), ["a_restored_store_sends_nothing_live_until_a_person_says_so"]),
+    (faulty(StopsTestsToo), ["a_restored_store_goes_on_in_tests"]),
+    (faulty(TellsWordsOnRestorationsBackwards), ["words_on_restorations_are_kept_in_order"]),
     (
         faulty(TellsEventsAgain),
         [

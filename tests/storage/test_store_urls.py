@@ -69,8 +69,9 @@ def test_a_store_of_the_wrong_colour_is_refused(tmp_path):
         (None, "no store that payport knows"),
         (7, "no store that payport knows"),
         ("sqlite+other:////srv/payments.db", "no store that payport knows"),
-        ("postgresql://user:hunter2@db/shop", "no store that payport knows"),
-        (sa.make_url("postgresql://user:hunter2@db/shop"), "no store that payport knows"),
+        ("postgres://user:hunter2@db/shop", "no store that payport knows"),
+        ("postgresql+asyncpg://user:hunter2@db/shop", "no store that payport knows"),
+        (sa.make_url("postgresql+psycopg2://user:hunter2@db/shop"), "no store that payport knows"),
     ],
 )
 @pytest.mark.parametrize("opened", [open_store, open_async_store])

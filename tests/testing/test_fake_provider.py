@@ -48,6 +48,7 @@ from payport.operations.clock import SystemClock
 from payport.providers.base import AsyncPaymentProvider, PaymentProvider
 from payport.providers.commands import Lookup
 from payport.providers.exchange import Call, Response
+from payport.providers.listings import PaymentsQuery, RefundsQuery
 from payport.providers.outcomes import Account, Answer, Failure
 from payport.providers.spec import Capability, Resolution
 from payport.testing import (
@@ -341,6 +342,8 @@ def test_what_a_bank_lacks_is_refused_before_anything_is_sent():
         lambda: fake.retrieve_payment("bp_000001", Call()),
         lambda: fake.retrieve_refund("br_000001", Call()),
         lambda: fake.find(Lookup(key=new_key(), command=creating()), Call()),
+        lambda: fake.list_payments(PaymentsQuery(), Call()),
+        lambda: fake.list_refunds(RefundsQuery(payment_ref="bp_000001"), Call()),
     ):
         with pytest.raises(UnsupportedOperation):
             asks()
@@ -373,7 +376,7 @@ def test_a_bank_may_lack_anything():
         ("GET", "/nowhere"),
         ("POST", "/nowhere"),
         ("DELETE", "/payments/bp_000001"),
-        ("GET", "/payments"),
+        ("GET", "/refunds"),
         ("POST", "/payments/bp_000001/explode"),
         ("GET", "/search?what=planets&tag=x"),
         ("GET", "/search"),
@@ -395,7 +398,13 @@ def test_what_the_bank_does_not_offer_is_not_there_for_other_adapters_either():
     ref = paid(fake)
     sample = fake.render(creating(), new_key())
 
-    for target in (f"/payments/{ref}", "/refunds/br_000001", "/search?what=payments&tag=x"):
+    for target in (
+        f"/payments/{ref}",
+        f"/payments/{ref}/refunds?limit=1",
+        "/payments",
+        "/refunds/br_000001",
+        "/search?what=payments&tag=x",
+    ):
         request = type(sample)(operation="find", method="GET", target=target, mutates=False)
         answer = fake._setup.server.handle(
             request, api_key=Secret("k"), script=fake.script, timeout=1

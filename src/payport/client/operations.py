@@ -33,6 +33,7 @@ from payport.storage.base import Cursor, Query
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
     from datetime import datetime
     from threading import Event
 
@@ -76,7 +77,14 @@ class Operations:
         steps = _listing(self._session, payment, state, created_from, created_before)
         return Listing(steps, self._drive)
 
-    def recover(self, *, limit: int | None = None, every_scope: bool = False) -> Recovered:
+    def recover(
+        self,
+        *,
+        limit: int | None = None,
+        every_scope: bool = False,
+        stop: Event | None = None,
+        progress: Callable[[Recovered], object] | None = None,
+    ) -> Recovered:
         """
         Find out what became of every operation that is due: its sender died, or its outcome was not
         known at last. Safe to run anywhere, at any time, by several processes at once.
@@ -84,24 +92,35 @@ class Operations:
         Args:
             limit: How many operations at most.
             every_scope: Whether to look after all scopes of the store, and not this one alone.
+            stop: Once it is set, the run ends with the operation that it is at.
+            progress: Called with what was done so far before each operation.
 
         Raises:
             ProviderFault: The provider did not tell which account this is.
             StoreUnavailable: The store failed; what was concluded before is.
             InvalidRequest: The limit is not a positive whole number.
         """
-        return self._drive(_recovered(self._session, limit, every_scope=every_scope))
+        watch = _watch(stop, progress)
+        return self._drive(_recovered(self._session, limit, watch, every_scope=every_scope))
 
-    def run_recovery(self, *, stop: Event, every: float = 30.0, every_scope: bool = False) -> None:
+    def run_recovery(
+        self,
+        *,
+        stop: Event,
+        every: float = 30.0,
+        every_scope: bool = False,
+        progress: Callable[[Recovered], object] | None = None,
+    ) -> None:
         """
         Recover every so many seconds until `stop` is set. For a thread or a process of its own.
 
-        A run that fails is logged, and the next one tries again.
+        A run that fails is logged, and the next one tries again. `stop` ends a run with the
+        operation that it is at. `progress` is called with what each run did so far.
         """
         pause = _pause(every)
         while not stop.is_set():
             try:
-                self.recover(every_scope=every_scope)
+                self.recover(every_scope=every_scope, stop=stop, progress=progress)
             except PayportError as error:
                 _failed(error)
             stop.wait(pause)
@@ -168,12 +187,25 @@ class AsyncOperations:
         steps = _listing(self._session, payment, state, created_from, created_before)
         return AsyncListing(steps, self._drive)
 
-    async def recover(self, *, limit: int | None = None, every_scope: bool = False) -> Recovered:
+    async def recover(
+        self,
+        *,
+        limit: int | None = None,
+        every_scope: bool = False,
+        stop: asyncio.Event | None = None,
+        progress: Callable[[Recovered], object] | None = None,
+    ) -> Recovered:
         """See `Operations.recover`."""
-        return await self._drive(_recovered(self._session, limit, every_scope=every_scope))
+        watch = _watch(stop, progress)
+        return await self._drive(_recovered(self._session, limit, watch, every_scope=every_scope))
 
     async def run_recovery(
-        self, *, stop: asyncio.Event, every: float = 30.0, every_scope: bool = False
+        self,
+        *,
+        stop: asyncio.Event,
+        every: float = 30.0,
+        every_scope: bool = False,
+        progress: Callable[[Recovered], object] | None = None,
     ) -> None:
         """See `Operations.run_recovery`."""
         import asyncio  # noqa: PLC0415 - 15 ms that a blocking application does not pay
@@ -181,7 +213,7 @@ class AsyncOperations:
         pause = _pause(every)
         while not stop.is_set():
             try:
-                await self.recover(every_scope=every_scope)
+                await self.recover(every_scope=every_scope, stop=stop, progress=progress)
             except PayportError as error:
                 _failed(error)
             with contextlib.suppress(TimeoutError):
@@ -210,16 +242,35 @@ def _get(session: Session, operation: str) -> Steps[OperationRecord]:
     return _loaded(session, named)
 
 
-def _recovered(session: Session, limit: int | None, *, every_scope: bool) -> Steps[Recovered]:
+def _watch(
+    stop: Event | asyncio.Event | None, progress: Callable[[Recovered], object] | None
+) -> Callable[[Recovered], bool]:
+    def watch(so_far: Recovered) -> bool:
+        if progress is not None:
+            progress(so_far)
+        return stop is None or not stop.is_set()
+
+    return watch
+
+
+def _recovered(
+    session: Session,
+    limit: int | None,
+    watch: Callable[[Recovered], bool],
+    *,
+    every_scope: bool,
+) -> Steps[Recovered]:
     if limit is not None and (isinstance(limit, bool) or limit < 1):
         message = "must be at least 1, or left out for all"
         raise InvalidRequest(message, operation="operations.recover", field="limit")
-    return _recovering(session, limit, None if every_scope else session.scope)
+    return _recovering(session, limit, None if every_scope else session.scope, watch)
 
 
-def _recovering(session: Session, limit: int | None, scope: str | None) -> Steps[Recovered]:
+def _recovering(
+    session: Session, limit: int | None, scope: str | None, watch: Callable[[Recovered], bool]
+) -> Steps[Recovered]:
     account = yield from session.account("operations.recover", scope or "every scope")
-    return (yield from Recovery(session.journal, scope).run(account, limit))
+    return (yield from Recovery(session.journal, scope).run(account, limit, watch))
 
 
 def _pause(every: float) -> float:

@@ -136,6 +136,16 @@ class Payport:
         """The provider's circuit breaker: its state, and `close` once a refused key is mended."""
         return self._session.gate.breaker
 
+    @property
+    def provider(self) -> PaymentProvider:
+        """What it was constructed with. Asked directly, it passes by the journal."""
+        return self._runner.ports.provider
+
+    @property
+    def store(self) -> Store:
+        """Where it keeps everything, for checks and upkeep."""
+        return self._runner.ports.store
+
     def scoped(self, scope: str) -> Payport:
         """A client for another order space on the same connections. Closing it does nothing."""
         other = object.__new__(type(self))
@@ -232,6 +242,16 @@ class AsyncPayport:
     def breaker(self) -> CircuitBreaker:
         """The provider's circuit breaker: its state, and `close` once a refused key is mended."""
         return self._session.gate.breaker
+
+    @property
+    def provider(self) -> AsyncPaymentProvider:
+        """See `Payport.provider`."""
+        return self._runner.ports.provider
+
+    @property
+    def store(self) -> AsyncStore:
+        """See `Payport.store`."""
+        return self._runner.ports.store
 
     def scoped(self, scope: str) -> AsyncPayport:
         """See `Payport.scoped`."""

@@ -296,6 +296,17 @@ class CircuitOpen(ProviderFault):
 
 
 class WebhookRejected(PayportError):
-    """The webhook is not what the provider signed, or not one payport accepts."""
+    """
+    The webhook is not what the provider signed, or not one payport accepts.
 
-    next_step = "Answer it with status 400; if it is genuine, check the webhook's secret."
+    Attributes:
+        status: The HTTP status to answer with: 413 where the body is too large, else 400.
+    """
+
+    next_step = "Answer it with its status; if it is genuine, check the webhook's secret."
+
+    status: int
+
+    def __init__(self, message: str = "", *, status: int = 400, **told: Any) -> None:
+        super().__init__(message, **told)
+        self.status = status

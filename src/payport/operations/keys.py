@@ -11,11 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from payport.domain.identifiers import Environment, digest
+from payport.providers.exchange import KEY_PREFIX
 
 __all__ = ["KEY_PREFIX", "KeyParts", "derive_key"]
 
-#: Names the format. A second format would keep this one for the operations that began with it.
-KEY_PREFIX = "pp1_"
+#: Part of the format. An operation's further requests have keys derived from this one, by
+#: `payport.providers.exchange.step_key`.
+_FIRST_STEP = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,6 @@ class KeyParts:
         aggregate: payport's id of the payment or refund.
         reference: The application's reference of this operation within the aggregate; may be "".
         attempt: From 1.
-        step: Tells apart the calls of an operation that makes two; "" for the first.
     """
 
     scope: str
@@ -41,7 +42,6 @@ class KeyParts:
     aggregate: str
     reference: str
     attempt: int
-    step: str = ""
 
 
 def derive_key(parts: KeyParts) -> str:
@@ -56,6 +56,6 @@ def derive_key(parts: KeyParts) -> str:
             parts.aggregate,
             parts.reference,
             str(parts.attempt),
-            parts.step,
+            _FIRST_STEP,
         )
     )

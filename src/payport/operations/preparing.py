@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from payport.domain.errors import ConfigurationError, IdempotencyConflict
 from payport.domain.outcomes import Certainty
@@ -137,13 +137,15 @@ class Preparing:
 
         Raises:
             IdempotencyConflict: It was asked before with other parameters.
-            ConfigurationError: The payment is at another provider or account.
+            ConfigurationError: The payment is at another provider or account, or the store was
+                restored from a backup and real money would move.
         """
-        known = tx.operation(plan.identity.id, lock=True)
+        # The payment first: another process may write both between two reads.
+        stored = tx.payment(plan.payment_id, lock=True)
+        known = tx.operation(plan.identity.id)
         if known is not None:
             self._check_same(known, plan)
-            return Prepared(record=known, intent=locked_payment(tx, known))
-        stored = tx.payment(plan.payment_id, lock=True)
+            return Prepared(record=known, intent=stored or locked_payment(tx, known))
         if stored is not None:
             check_home(stored, self._spec.name, account, plan.named)
         now = self._settings.clock.now()
@@ -151,12 +153,14 @@ class Preparing:
         begun = plan.begin(Beginning(tx=tx, stored=stored, account=account, now=now, key=key))
         message = self._message(begun, key)
         record = self._row(plan, begun, message, account, now)
-        record = replace(record, key=key, baseline=baseline(stored))
+        more: dict[str, Any] = {"key": key, "baseline": baseline(stored)}
         intent = begun.intent
         if message is not None:
+            tx.check_sendable(self._settings.environment)
             until = self._leases.end(now)
-            record = replace(record, lease_owner=owner, lease_until=until, next_look_at=until)
+            more |= {"lease_owner": owner, "lease_until": until, "next_look_at": until}
             intent = intent.evolve(in_flight=(*intent.in_flight, key))
+        record = replace(record, **more)
         tx.insert_operation(record)
         return Prepared(record=record, intent=saved(tx, intent), message=message)
 
@@ -230,7 +234,9 @@ class Preparing:
         plan: Plan,
         account: Account,
         owner: str,
-        known: Message | None = None,
+        own: Prepared | None = None,
+        *,
+        trusted: bool = False,
     ) -> Claim:
         """
         Take the lease of an operation that nobody holds, so as to send it or to learn its outcome.
@@ -239,18 +245,26 @@ class Preparing:
         died after the last byte.
 
         Args:
-            known: What goes on the wire, where this call prepared it a moment ago.
+            own: What this call prepared a moment ago.
+            trusted: Whether the row is taken to be as it was prepared, and not read again.
 
         Raises:
-            ConfigurationError: The operation began at another account, mode or endpoint.
+            StoreConflict: What was trusted was changed since. Nothing was written.
+            ConfigurationError: The operation began at another account, mode or endpoint, or the
+                store may not send.
         """
-        record = locked_operation(tx, plan.identity.id)
-        intent = locked_payment(tx, record)
+        if own is not None and trusted:
+            record, intent = own.record, own.intent
+        else:
+            stored = tx.payment(plan.payment_id, lock=True)
+            record = locked_operation(tx, plan.identity.id)
+            intent = stored or locked_payment(tx, record)
         now = self._settings.clock.now()
         if is_over(record) or self._leases.is_held(record, owner, now):
             return Claim(record=record, intent=intent, granted=False)
         self._check_account(record, account, plan)
-        message = known or stored_message(record)
+        tx.check_sendable(self._settings.environment, count=True)
+        message = (own.message if own is not None else None) or stored_message(record)
         resume = record.state not in {OperationState.PREPARED, *_MAY_BEGIN_AGAIN}
         never_kept = message is None or message.exact is None
         if not resume and (never_kept or record.state in _MAY_BEGIN_AGAIN):
@@ -271,7 +285,10 @@ class Preparing:
             first_sent_at=record.first_sent_at or self._reckoning.earliest(),
             send_before=self._send_before(message.command) if message else record.send_before,
         )
-        tx.save_operation(claimed)
+        if trusted:
+            tx.swap_operation(record, claimed)
+        else:
+            tx.save_operation(claimed)
         return Claim(record=claimed, intent=intent, granted=True, resume=resume, message=message)
 
     def _begun_again(

@@ -13,7 +13,7 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from payport.domain.errors import StoreUnavailable
 from payport.domain.outcomes import FailureKind
@@ -25,15 +25,19 @@ from payport.operations.settling import given_up, locked_operation, locked_payme
 from payport.operations.steps import Steps, transact
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from payport.operations.journal import Journal
     from payport.providers.outcomes import Account
     from payport.storage.base import Transaction
 
-__all__ = ["Recovered", "Recovery"]
+__all__ = ["CIRCUIT_OPEN", "TOLD_TO_STOP", "Recovered", "Recovery"]
 
 _log = logging.getLogger("payport.operations")
+
+#: Why a run ended before it was through; see `Recovered.stopped`.
+CIRCUIT_OPEN: Final = "the circuit breaker is open"
+TOLD_TO_STOP: Final = "it was told to stop"
 
 #: Rows that are read at once; each is then claimed on its own.
 _BATCH = 100
@@ -83,16 +87,26 @@ class Recovery:
         self._clock = journal.settings.clock
         self._scope = scope
 
-    def run(self, account: Account, limit: int | None) -> Steps[Recovered]:
+    def run(
+        self,
+        account: Account,
+        limit: int | None,
+        watch: Callable[[Recovered], bool] = lambda _: True,
+    ) -> Steps[Recovered]:
         """
         Look at every operation that is due, each once, and conclude what can be concluded.
 
         Args:
             limit: How many at most; None for all.
+            watch: Called with what was done so far before each operation; says whether to go on.
 
         Raises:
             StoreUnavailable: The store failed. What was concluded before is.
+            ConfigurationError: The store was restored from a backup, and nobody said that it may
+                send to a live account again.
         """
+        environment = self._journal.settings.environment
+        yield from transact(lambda tx: tx.check_sendable(environment))
         tally = _Tally(limit)
         began = self._clock.now()
         for find in (self._due, self._untended):
@@ -100,13 +114,20 @@ class Recovery:
                 new = tally.new((yield from find(began, account, tally.batch)))
                 if not new:
                     break
-                yield from self._looked_at(new, account, tally)
+                yield from self._looked_at(new, account, tally, watch)
         return tally.recovered()
 
     def _looked_at(
-        self, rows: Sequence[OperationRecord], account: Account, tally: _Tally
+        self,
+        rows: Sequence[OperationRecord],
+        account: Account,
+        tally: _Tally,
+        watch: Callable[[Recovered], bool],
     ) -> Steps[None]:
         for row in rows:
+            if not watch(tally.recovered()):
+                tally.stopped = TOLD_TO_STOP
+                return
             record = yield from self._guarded(row, account)
             if record is not None:
                 tally.count(record)
@@ -143,7 +164,7 @@ class Recovery:
     def _guarded(self, row: OperationRecord, account: Account) -> Steps[OperationRecord | None]:
         """One operation; what goes wrong with it does not keep the others waiting."""
         try:
-            return (yield from self._one(row.id, account))
+            return (yield from self._one(row, account))
         except StoreUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - the next row is another operation's
@@ -152,9 +173,9 @@ class Recovery:
             _log.error("recovery of %s %s: %s", row.operation, row.aggregate_id, kind)
             return None
 
-    def _one(self, operation_id: str, account: Account) -> Steps[OperationRecord | None]:
+    def _one(self, row: OperationRecord, account: Account) -> Steps[OperationRecord | None]:
         lease = Deadline(self._clock, self._journal.settings.lease)
-        taken = yield from transact(lambda tx: self._taken(tx, operation_id, account))
+        taken = yield from transact(lambda tx: self._taken(tx, row, account))
         if taken is None or isinstance(taken, OperationRecord):
             return taken
         turn = Turn(
@@ -167,14 +188,15 @@ class Recovery:
         return concluded.record
 
     def _taken(
-        self, tx: Transaction, operation_id: str, account: Account
+        self, tx: Transaction, row: OperationRecord, account: Account
     ) -> Claim | OperationRecord | None:
         """
         The lease of an operation that nobody holds, or what became of it without one.
 
         None where somebody else holds it, concluded it or looked at it meanwhile.
         """
-        record = locked_operation(tx, operation_id)
+        intent = locked_payment(tx, row)
+        record = locked_operation(tx, row.id)
         now = self._clock.now()
         owner = new_owner()
         if not _is_due(record, now) or self._journal.leases.is_held(record, owner, now):
@@ -183,7 +205,7 @@ class Recovery:
             return given_up(tx, record, OperationState.ABANDONED, now, "it was never sent")
         if not _is_at(record, account, self._journal.spec.name):
             return self._elsewhere(tx, record, now)
-        intent = locked_payment(tx, record)
+        tx.check_sendable(record.environment, count=True)
         claimed = replace(self._journal.leases.taken(record, owner, now), doubtful=True)
         tx.save_operation(claimed)
         return Claim(
@@ -242,7 +264,7 @@ class _Tally:
 
     def count(self, record: OperationRecord) -> None:
         if record.failure is FailureKind.CIRCUIT_OPEN:
-            self.stopped = "the circuit breaker is open"
+            self.stopped = CIRCUIT_OPEN
         if record.state in _COUNTED:
             self._counts[_COUNTED[record.state]] += 1
 

@@ -6,6 +6,7 @@ Plain functions of a locked row: they decide nothing, and nothing here talks to 
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -32,6 +33,8 @@ __all__ = [
     "settled",
 ]
 
+_log = logging.getLogger("payport.operations")
+
 #: Between two looks for an unknown outcome: the first, and the longest.
 _FIRST_LOOK = timedelta(seconds=10)
 _LAST_LOOK = timedelta(hours=1)
@@ -47,7 +50,12 @@ def locked_operation(tx: Transaction, operation_id: str) -> OperationRecord:
 
 
 def locked_payment(tx: Transaction, record: OperationRecord) -> PaymentIntent:
-    """The operation's payment, held until the end of the transaction. Raises NotFound."""
+    """
+    The operation's payment, held until the end of the transaction. Raises NotFound.
+
+    A payment is held before its operations, by everybody: so nobody waits for somebody who waits
+    for them, and what is read of its operations belongs to it.
+    """
     intent = tx.payment(record.payment_id, lock=True)
     if intent is None:
         message = "the operation's payment is gone from the store"
@@ -55,9 +63,11 @@ def locked_payment(tx: Transaction, record: OperationRecord) -> PaymentIntent:
     return intent
 
 
-def saved(tx: Transaction, intent: PaymentIntent) -> PaymentIntent:
+def saved(
+    tx: Transaction, intent: PaymentIntent, before: PaymentIntent | None = None
+) -> PaymentIntent:
     """The payment as it was given, tokens and all, with the version that it is stored with."""
-    return intent.evolve(version=tx.save_payment(intent).version)
+    return intent.evolve(version=tx.save_payment(intent, before=before).version)
 
 
 def is_over(record: OperationRecord) -> bool:
@@ -103,6 +113,8 @@ def given_up(
         failure_message=why,
     )
     tx.save_operation(left)
+    level = logging.INFO if abandoned else logging.ERROR
+    _log.log(level, "%s %s: %s, %s", record.operation, record.aggregate_id, state, why)
     certainty = Certainty.NO_EFFECT if abandoned else Certainty.UNKNOWN
     saved(tx, released(locked_payment(tx, record), record, certainty, why))
     return left

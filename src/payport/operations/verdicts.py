@@ -91,8 +91,10 @@ def resolved(session: Session, operation_id: str, word: Word) -> Steps[Operation
 def _waiting(
     tx: Transaction, session: Session, operation_id: str
 ) -> tuple[OperationRecord, Command | None]:
+    found = tx.operation(operation_id)
+    intent = tx.payment(found.payment_id, lock=True) if found is not None else None
+    session.owned(intent, operation_id, _RESOLVE)
     record = locked_operation(tx, operation_id)
-    session.owned(tx.payment(record.payment_id), operation_id, _RESOLVE)
     if record.state is not OperationState.NEEDS_REVIEW:
         raise InvalidTransition(
             f"it is {record.state}, and only what needs review is for a person to conclude: "

@@ -18,12 +18,15 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
+from payport.domain.errors import ConfigurationError
 from payport.domain.frozen import EMPTY, FrozenMapping
+from payport.domain.identifiers import digest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 __all__ = [
+    "KEY_PREFIX",
     "AsyncSend",
     "Call",
     "Exchange",
@@ -35,9 +38,32 @@ __all__ = [
     "Wire",
     "run",
     "run_async",
+    "step_key",
 ]
 
 T = TypeVar("T")
+
+#: Names the format of keys. A second format would keep this one for the operations that began with
+#: it.
+KEY_PREFIX = "pp1_"
+
+
+def step_key(key: str, step: str) -> str:
+    """
+    The key of an operation's further request, derived from the operation's own: the same in every
+    process, and unlike any other. For operations that take two requests which change something.
+
+    Args:
+        key: The operation's key, which its first request carries.
+        step: The further request's `Request.step`, such as `confirm`.
+
+    Raises:
+        ConfigurationError: The step has no name.
+    """
+    if not step:
+        message = "a further request needs a step of its own, such as 'confirm'"
+        raise ConfigurationError(message, operation="step_key", field="step")
+    return KEY_PREFIX + digest((key, step))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +77,7 @@ class Request:
         target: Path and query below the provider's base address.
         key: The idempotency key; the sender or the adapter's headers carry it.
         step: Tells apart the requests of one operation that change something; "" for the first.
+            A further one has a key of its own, `step_key(key, step)`.
         mutates: Whether executing it changes anything at the provider.
         storable: Whether it may be written to a journal and sent again from there. False where it
             holds what must never be stored, such as a security code, even encrypted.
@@ -207,11 +234,12 @@ class Wire:
             latest one. Whatever ends the call, it says nothing about those.
     """
 
-    __slots__ = ("_call", "_mutations", "answered")
+    __slots__ = ("_call", "_keys", "_mutations", "answered")
 
     def __init__(self, call: Call) -> None:
         self._call = call
         self._mutations = 0
+        self._keys: set[str] = set()
         self.answered: int = 0
 
     def outgoing(self, request: Request) -> Request:
@@ -222,6 +250,8 @@ class Wire:
             SendRefused: The guard forbade it, and nothing of this call was executed.
             TransportError: The guard forbade it after a request of this call that may have changed
                 something: that nothing was sent would say too much then.
+            ConfigurationError: The adapter gave a second request the key of the first, which the
+                provider would answer with the first one's answer.
         """
         self.answered = self._mutations
         try:
@@ -233,7 +263,11 @@ class Wire:
             raise TransportError(message, sent=False) from refused
         if not request.mutates:
             return request
+        if request.key is not None and request.key in self._keys:
+            message = "two requests that change something share one key: give each a step_key"
+            raise ConfigurationError(message, operation=request.operation)
         self._mutations += 1
+        self._keys.update(() if request.key is None else (request.key,))
         exact = self._call.exact
         if exact is not None and exact.step == request.step:
             return exact

@@ -24,7 +24,7 @@ class Account:
     Attributes:
         id: The provider's id of the account.
         endpoint: The address the requests go to; a simulator is another endpoint than the provider.
-        provider_time: The provider's clock when it told.
+        provider_time: The provider's clock when it answered. No part of who the account is.
     """
 
     id: str

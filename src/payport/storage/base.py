@@ -33,6 +33,8 @@ __all__ = [
     "InboxRow",
     "InboxState",
     "Query",
+    "RestorationKind",
+    "RestorationRecord",
     "Store",
     "Transaction",
 ]
@@ -151,6 +153,31 @@ class HandlerRun:
     error: str | None = None
 
 
+class RestorationKind(StrEnum):
+    """What a person says about a database and its backups."""
+
+    #: It was restored from a backup, so it may have forgotten what was sent.
+    RESTORED = "restored"
+    #: What it has forgotten was looked into: it may send again.
+    ACKNOWLEDGED = "acknowledged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestorationRecord:
+    """
+    A person's word on a database and its backups. Kept for ever.
+
+    Attributes:
+        author: Who gave it.
+        reason: Why, in their words.
+    """
+
+    at: datetime
+    kind: RestorationKind
+    author: str
+    reason: str
+
+
 class Transaction(Protocol):
     """
     The statements. All of them run in the transaction's order; none commits.
@@ -169,10 +196,16 @@ class Transaction(Protocol):
         """The payment that holds an attempt with this provider's id."""
         ...
 
-    def save_payment(self, intent: PaymentIntent) -> PaymentIntent:
+    def save_payment(
+        self, intent: PaymentIntent, *, before: PaymentIntent | None = None
+    ) -> PaymentIntent:
         """
         Insert the payment (version 0) or replace the stored one, and return it with its version
         grown by one. Its attempts and refunds are found by their ids afterwards.
+
+        Args:
+            before: The payment as it was stored in the version that is replaced, where the caller
+                has it from an earlier transaction: it need not be read again.
 
         Raises:
             StoreConflict: The stored version is not `intent.version`: the row was not locked.
@@ -218,6 +251,17 @@ class Transaction(Protocol):
 
         Raises:
             StoreConflict: There is no such row.
+        """
+        ...
+
+    def swap_operation(self, old: OperationRecord, new: OperationRecord) -> None:
+        """
+        `save_operation`, if the row still stands as `old`: in the same state, under the same lease
+        (owner and fencing), of which there has to be one. For whoever read the row in an earlier
+        transaction.
+
+        Raises:
+            StoreConflict: Somebody else changed it since, or it is gone. Nothing was written.
         """
         ...
 
@@ -294,6 +338,33 @@ class Transaction(Protocol):
         """What persons said about the operation, in the order in which they said it."""
         ...
 
+    # -- restorations -----------------------------------------------------------------------------
+
+    def check_sendable(self, environment: Environment, *, count: bool = False) -> None:
+        """
+        Refuse live sends from a store that may have forgotten what was sent, or may be damaged by
+        sending: that was restored from a backup, or is a copy, and nobody said yet that it may go
+        on. Everything else goes on.
+
+        The journal asks in the transaction that writes an operation down, and in each that takes
+        its lease, in which it counts the send.
+
+        Raises:
+            ConfigurationError: It is live, and the store may not send.
+        """
+        ...
+
+    def add_restoration(self, restoration: RestorationRecord) -> None:
+        """
+        Keep a person's word. Once one says that the database was restored, no live send leaves it
+        until the next one says that it may; that one also makes this place the database's home.
+        """
+        ...
+
+    def restorations(self) -> Sequence[RestorationRecord]:
+        """Persons' words, in the order in which they were given."""
+        ...
+
     # -- events -----------------------------------------------------------------------------------
 
     def add_events(self, events: Sequence[DomainEvent], *, at: datetime) -> Sequence[DomainEvent]:
@@ -323,6 +394,9 @@ class Transaction(Protocol):
         Due rows by (received_at, id): of each ordering key only the first, and none while the
         first waits to be tried again. A delivery that is claimed by moving its due time away so
         keeps the others of its payment back.
+
+        They are held until the end, and those that other transactions hold are left out: whoever
+        claims does it in the same transaction.
         """
         ...
 
@@ -335,7 +409,7 @@ class Transaction(Protocol):
         ...
 
     def due_handler_runs(self, now: datetime, limit: int) -> Sequence[HandlerRun]:
-        """Due runs, the longest due first."""
+        """Due runs, the longest due first; held, and left out, as `due_deliveries`."""
         ...
 
     def handler_run(self, event_id: str, handler: str) -> HandlerRun | None:

@@ -10,6 +10,7 @@ import asyncio
 import os
 import threading
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,9 +19,12 @@ from sqlalchemy.pool import StaticPool
 from payport.domain.errors import ConfigurationError
 from payport.storage.faults import fault_from, guarded, place_of
 from payport.storage.loops import OneLoop
-from payport.storage.migrate import migrate
+from payport.storage.migrate import check, migrate
+from payport.storage.postgres_sends import PostgresSends
+from payport.storage.sends import ANY_HOME
 from payport.storage.sql import run_unit
-from payport.storage.units import unpicklable
+from payport.storage.sqlite_sends import SqliteSends
+from payport.storage.units import Once, unpicklable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from payport.storage.base import Transaction
+    from payport.storage.sends import Sends
 
 __all__ = ["AsyncSqlStore", "SyncSqlStore"]
 
@@ -42,36 +47,52 @@ class SyncSqlStore:
     """
     A `Store` on an application's `Engine`.
 
-    Its tables are made or migrated at first use. A transaction is always one of payport's own, on a
-    connection of its own: one that the application has open is never joined.
+    On SQLite its tables are made or migrated at first use; on PostgreSQL they have to be there, by
+    `payport.storage.upgrade`. A transaction is always one of payport's own, on a connection of its
+    own: one that the application has open is never joined. A schema is named for payport's tables
+    by `engine.execution_options(payport_schema="payments")`.
 
     Raises:
         ConfigurationError: On construction, when the engine's database cannot be a journal; at
-            first use, when its commits are not durable or its tables are a newer payport's.
+            first use, when its commits are not durable or its tables are not this payport's.
     """
 
     def __init__(self, engine: Engine) -> None:
         _check(engine)
         self._engine = engine
+        self._sends = _sends_of(engine)
         self._first = threading.Lock()
+        self._once = Once()
         self._process: int | None = None
 
     def transact(self, work: Callable[[Transaction], T]) -> T:
         """See `Store.transact`."""
-        with self._first:
-            if self._process is None:
-                self._run(_prepare)
-                self._process = os.getpid()
+        if self._process is None:
+            with self._first:
+                if self._process is None:
+                    self._run(_prepare)
+                    self._process = os.getpid()
         if self._process != os.getpid():
             raise ConfigurationError(
                 "the engine was used before this process was forked. Make the engine and the "
                 "store in each process: a forked connection loses what it commits.",
                 field="store",
             )
-        return self._run(lambda connection: run_unit(connection, work))
+        with self._once:
+            return self._run(lambda connection: run_unit(connection, work, self._sends))
+
+    def upgrade(self) -> None:
+        """Make or change the tables; see `payport.storage.upgrade`."""
+        self._run(_upgrade)
 
     def close(self) -> None:
-        """Do nothing: the engine is the application's."""
+        """Leave the engine open: it is the application's."""
+        self._sends.close()
+
+    def _begin_anew(self) -> None:
+        """For stores that own their engine: whatever was used before is gone."""
+        self._first = threading.Lock()
+        self._process = None
 
     def _run(self, step: Callable[[Connection], T]) -> T:
         with guarded(place_of(self._engine), self._engine.connect) as connection:
@@ -87,6 +108,7 @@ class AsyncSqlStore:
     def __init__(self, engine: AsyncEngine) -> None:
         _check(engine.sync_engine)
         self._engine = engine
+        self._sends = _sends_of(engine.sync_engine)
         self._loop = OneLoop("the store")
         self._first: asyncio.Lock | None = None
         self._ready = False
@@ -96,10 +118,22 @@ class AsyncSqlStore:
         self._loop.check()
         if not self._ready:
             await self._prepare()
-        return await self._run(lambda connection: run_unit(connection, work))
+        return await self._run(lambda connection: run_unit(connection, work, self._sends))
+
+    async def upgrade(self) -> None:
+        """See `SyncSqlStore.upgrade`."""
+        self._loop.check()
+        await self._run(_upgrade)
 
     async def aclose(self) -> None:
-        """Do nothing: the engine is the application's."""
+        """Leave the engine open: it is the application's."""
+        self._sends.close()
+
+    def _begin_anew(self) -> None:
+        """See `SyncSqlStore`; the next use may be in another loop."""
+        self._loop.leave()
+        self._first = None
+        self._ready = False
 
     async def _prepare(self) -> None:
         if self._first is None:
@@ -125,9 +159,17 @@ class AsyncSqlStore:
 
 def _check(engine: Engine) -> None:
     """Refuse what can be refused without I/O."""
+    if engine.dialect.name == "postgresql":
+        if engine.dialect.driver != "psycopg":
+            raise ConfigurationError(
+                "payport works on PostgreSQL through psycopg 3, and not through "
+                f"{engine.dialect.driver}. Make the engine with postgresql+psycopg://...",
+                field="store",
+            )
+        return
     if engine.dialect.name != "sqlite":
         raise ConfigurationError(
-            f"payport cannot keep its journal in {engine.dialect.name} yet. Use SQLite.",
+            f"payport cannot keep its journal in {engine.dialect.name}. Use PostgreSQL or SQLite.",
             field="store",
         )
     database = engine.url.database
@@ -139,9 +181,28 @@ def _check(engine: Engine) -> None:
         )
 
 
-def _prepare(connection: Connection) -> None:
-    """Make sure that commits last, and bring the tables up to date."""
+def _sends_of(engine: Engine) -> Sends:
+    """What tells the engine's database from a copy of it."""
+    database = engine.url.database or ""
+    if engine.dialect.name == "postgresql":
+        return PostgresSends(place_of(engine))
+    if database.startswith("file:"):
+        # A URI may name anything, through any of SQLite's virtual file systems.
+        return ANY_HOME
+    return SqliteSends(Path(database).absolute(), place_of(engine))
+
+
+def _upgrade(connection: Connection) -> None:
     place = place_of(connection.engine)
+    run_unit(connection, lambda _: guarded(place, lambda: migrate(connection)))
+
+
+def _prepare(connection: Connection) -> None:
+    """Make sure that commits last, and that the tables are there."""
+    place = place_of(connection.engine)
+    if connection.dialect.name == "postgresql":
+        run_unit(connection, lambda _: guarded(place, lambda: _check_postgresql(connection)))
+        return
     durable = guarded(place, lambda: connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
     connection.rollback()
     if durable < _FULL:
@@ -151,3 +212,15 @@ def _prepare(connection: Connection) -> None:
             field="store",
         )
     run_unit(connection, lambda _: guarded(place, lambda: migrate(connection)))
+
+
+def _check_postgresql(connection: Connection) -> None:
+    # Text that does not fit would be refused in the middle of things, after a send.
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding != "UTF8":
+        raise ConfigurationError(
+            f"{place_of(connection.engine)} has the encoding {encoding}, which cannot hold every "
+            "name and message. Make a database with the encoding UTF8.",
+            field="store",
+        )
+    check(connection)

@@ -23,13 +23,14 @@ from payport.domain.errors import (
     StoreError,
     StoreUnavailable,
 )
+from payport.storage.beginning import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy import Engine
 
-__all__ = ["fault_from", "guarded", "place_of"]
+__all__ = ["driver_fault", "fault_from", "guarded", "place_of"]
 
 T = TypeVar("T")
 
@@ -37,13 +38,18 @@ _LOCKED: Final = (
     StoreUnavailable,
     (
         "is locked: something else has been writing to it for too long. Look for another process, "
-        "a backup, or a transaction of your own that is open on this file while you call payport, "
+        "a backup, or a transaction of your own that is open on it while you call payport, "
         "which never joins it."
     ),
 )
 _DAMAGED: Final = (
     StoreUnavailable,
     "is damaged. Stop every process that uses it and restore it from a backup.",
+)
+
+_NOT_OURS: Final = (
+    "has not the tables that this payport works with. Make them, or bring them up to date, with "
+    "payport.storage.upgrade(store)."
 )
 
 #: By the second word of SQLite's name for a result code. Source: https://sqlite.org/rescode.html
@@ -73,9 +79,57 @@ _SQLITE: Final[dict[str, tuple[type[PayportError], str]]] = {
 }
 
 
+_CUT_OFF: Final = (StoreUnavailable, "is being stopped or started, or closed the connection.")
+_SCARCE: Final = (
+    StoreUnavailable,
+    "has used up its connections or memory. Let fewer processes use it, or give it more.",
+)
+_MET: Final = (StoreConflict, "let two transactions meet, and ended this one. It may run again.")
+
+#: By PostgreSQL's SQLSTATE or its class, the first two characters.
+#: Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
+_POSTGRESQL: Final[dict[str, tuple[type[PayportError], str]]] = {
+    "08": (StoreUnavailable, "closed the connection."),
+    "23505": (StoreConflict, "holds this row already."),
+    "25006": (
+        StoreUnavailable,
+        (
+            "is read-only: it is a standby, or default_transaction_read_only is on. Let this "
+            "process connect to the primary."
+        ),
+    ),
+    "25P03": _CUT_OFF,
+    "25P04": _CUT_OFF,
+    "28": (ConfigurationError, "does not let this user in. Look at its name and password."),
+    "3D000": (ConfigurationError, "does not exist. Make it, or name another one."),
+    "3F000": (ConfigurationError, _NOT_OURS),
+    "40001": _MET,
+    "40P01": _MET,
+    "42501": (
+        ConfigurationError,
+        (
+            "does not let this user do that. Grant it SELECT, INSERT, UPDATE and DELETE on the "
+            "tables payport_*, USAGE on their sequences and, to make or change the tables, CREATE."
+        ),
+    ),
+    "42703": (ConfigurationError, _NOT_OURS),
+    "42P01": (ConfigurationError, _NOT_OURS),
+    "53": _SCARCE,
+    "53100": (StoreUnavailable, "is full: there is no room on its disk. Make some."),
+    "55P03": _LOCKED,
+    "57014": (StoreUnavailable, "took longer than its statement_timeout allows."),
+    "57P": _CUT_OFF,
+    "58": (StoreUnavailable, "could not be read or written. Look at the disk that holds it."),
+    "XX001": _DAMAGED,
+    "XX002": _DAMAGED,
+}
+
+
 def place_of(engine: Engine) -> str:
     """What messages call the database. Never its password."""
-    return f"the database {engine.url.database!r}"
+    database = f"the database {engine.url.database!r}"
+    schema = engine.get_execution_options().get(SCHEMA)
+    return database if schema is None else f"the schema {schema!r} of {database}"
 
 
 def guarded(place: str, step: Callable[[], T]) -> T:
@@ -98,19 +152,34 @@ def fault_from(error: SQLAlchemyError, place: str) -> PayportError:
     cause = error.orig if isinstance(error, StatementError) else error
     if isinstance(cause, PayportError):
         return cause
-    kind, said = _meaning(error, getattr(cause, "sqlite_errorname", None))
+    kind, said = _named(cause) or _meaning(error)
     fault = kind(f"{place} {said}", operation="store.transact")
     fault.__cause__ = cause
     return fault
 
 
-def _meaning(error: SQLAlchemyError, sqlite_name: str | None) -> tuple[type[PayportError], str]:
+def driver_fault(error: Exception, place: str) -> PayportError:
+    """Payport's error for one of SQLite's driver, which is its cause."""
+    unnamed = (StoreUnavailable, "did not answer as a database does.")
+    kind, said = _named(error) or unnamed
+    fault = kind(f"{place} {said}", operation="store.transact")
+    fault.__cause__ = error
+    return fault
+
+
+def _named(cause: BaseException | None) -> tuple[type[PayportError], str] | None:
+    """What the database's own name for the error says."""
+    sqlite_name: str | None = getattr(cause, "sqlite_errorname", None)
     if sqlite_name is not None:
         # "SQLITE_IOERR_FSYNC" is known as "IOERR_FSYNC" or, failing that, as "IOERR".
         name = sqlite_name.removeprefix("SQLITE_")
-        known = _SQLITE.get(name) or _SQLITE.get(name.split("_")[0])
-        if known is not None:
-            return known
+        return _SQLITE.get(name) or _SQLITE.get(name.split("_")[0])
+    state: str = getattr(cause, "sqlstate", None) or ""
+    known = (state, state[:3], state[:2])
+    return next((_POSTGRESQL[code] for code in known if code in _POSTGRESQL), None)
+
+
+def _meaning(error: SQLAlchemyError) -> tuple[type[PayportError], str]:
     if isinstance(error, PoolTimeout):
         return StoreUnavailable, "has no connection free: the engine's pool is used up."
     if isinstance(error, OperationalError | InterfaceError):

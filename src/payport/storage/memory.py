@@ -13,10 +13,12 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from payport.domain.errors import StoreConflict
+from payport.domain.identifiers import Environment
 from payport.storage.agenda import Agenda
 from payport.storage.bare import bare, bare_facts
-from payport.storage.base import FIXED, InboxState, Query
+from payport.storage.base import FIXED, InboxState, Query, RestorationKind
 from payport.storage.listing import CREATED, PREPARED, SCOPE, STATE, STATUS, newest
+from payport.storage.sends import restored
 from payport.storage.units import ENDED, Turn, unpicklable
 
 if TYPE_CHECKING:
@@ -24,11 +26,16 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from payport.domain.events import DomainEvent
-    from payport.domain.identifiers import Environment
     from payport.domain.payment_intent import PaymentIntent
     from payport.domain.refund import Refund
     from payport.operations.records import OperationRecord, OperationState, ResolutionRecord
-    from payport.storage.base import Cursor, HandlerRun, InboxRow, Transaction
+    from payport.storage.base import (
+        Cursor,
+        HandlerRun,
+        InboxRow,
+        RestorationRecord,
+        Transaction,
+    )
 
 __all__ = ["AsyncMemoryStore", "MemoryStore"]
 
@@ -40,6 +47,7 @@ _MISSING: Final = object()
 _IDENTITY: Final = attrgetter(
     "scope", "environment", "operation", "aggregate_id", "reference", "attempt"
 )
+_standing: Final = attrgetter("state", "lease_owner", "fencing")
 _fixed: Final = attrgetter(*FIXED)
 _next_look: Final = attrgetter("next_look_at")
 
@@ -55,6 +63,7 @@ class _Data:
         self.identities: dict[tuple[object, ...], str] = {}
         self.keys: dict[str, str] = {}
         self.looked_for: Agenda[OperationRecord] = Agenda(_next_look)
+        self.restorations: dict[None, tuple[RestorationRecord, ...]] = {}
         self.resolutions: dict[str, tuple[ResolutionRecord, ...]] = {}
         self.events: dict[str, DomainEvent] = {}
         self.told: dict[str, tuple[DomainEvent, ...]] = {}
@@ -169,7 +178,9 @@ class _MemoryTransaction:
         payment_id = self._data.refs.get((provider, account, ref))
         return None if payment_id is None else self._data.payments[payment_id]
 
-    def save_payment(self, intent: PaymentIntent) -> PaymentIntent:
+    def save_payment(
+        self, intent: PaymentIntent, *, before: PaymentIntent | None = None
+    ) -> PaymentIntent:
         """See `Transaction.save_payment`."""
         before = self._data.payments.get(intent.id)
         if intent.version != (before.version if before is not None else 0):
@@ -256,6 +267,15 @@ class _MemoryTransaction:
             record = replace(record, **dict(zip(FIXED, _fixed(stored), strict=True)))
         self._put(self._data.operations, record.id, record)
         self._look_for(record)
+
+    def swap_operation(self, old: OperationRecord, new: OperationRecord) -> None:
+        """See `Transaction.swap_operation`."""
+        stored = self._data.operations.get(old.id)
+        if stored is None or not old.lease_owner or _standing(stored) != _standing(old):
+            raise StoreConflict(
+                "the operation was changed since it was read", operation="store.swap_operation"
+            )
+        self.save_operation(new)
 
     def _look_for(self, record: OperationRecord) -> None:
         if record.next_look_at is not None:
@@ -348,6 +368,26 @@ class _MemoryTransaction:
     def resolutions(self, operation_id: str) -> Sequence[ResolutionRecord]:
         """See `Transaction.resolutions`."""
         return self._data.resolutions.get(operation_id, ())
+
+    # -- restorations -----------------------------------------------------------------------------
+
+    def check_sendable(self, environment: Environment, *, count: bool = False) -> None:
+        """See `Transaction.check_sendable`."""
+        del count
+        words = self.restorations()
+        if environment is not Environment.LIVE or not words:
+            return
+        if words[-1].kind is RestorationKind.RESTORED:
+            last = words[-1]
+            raise restored("the store", f"was marked by {last.author}: {last.reason}")
+
+    def add_restoration(self, restoration: RestorationRecord) -> None:
+        """See `Transaction.add_restoration`."""
+        self._put(self._data.restorations, None, (*self.restorations(), restoration))
+
+    def restorations(self) -> Sequence[RestorationRecord]:
+        """See `Transaction.restorations`."""
+        return self._data.restorations.get(None, ())
 
     # -- events -----------------------------------------------------------------------------------
 

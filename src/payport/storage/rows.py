@@ -22,7 +22,14 @@ from payport.domain.outcomes import FailureKind
 from payport.domain.payment_intent import PaymentIntent
 from payport.operations.records import OperationRecord, OperationState, ResolutionRecord
 from payport.providers.commands import Operation
-from payport.storage.base import FIXED, HandlerRun, InboxRow, InboxState
+from payport.storage.base import (
+    FIXED,
+    HandlerRun,
+    InboxRow,
+    InboxState,
+    RestorationKind,
+    RestorationRecord,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -47,6 +54,8 @@ __all__ = [
     "refund_row",
     "resolution_from",
     "resolution_row",
+    "restoration_from",
+    "restoration_row",
 ]
 
 #: A row as the database gives it, by column.
@@ -166,6 +175,27 @@ def resolution_from(row: Row) -> ResolutionRecord:
     """
     named = {name: row[name] for name in _RESOLUTION}
     return ResolutionRecord(**_rich(named, _RESOLUTION_WORDS))
+
+
+# -- restorations ---------------------------------------------------------------------------------
+
+_RESTORATION: Final = tuple(field.name for field in fields(RestorationRecord))
+
+
+def restoration_row(restoration: RestorationRecord) -> dict[str, Any]:
+    """The columns of a new restoration."""
+    return _plain(restoration, _RESTORATION)
+
+
+def restoration_from(row: Row) -> RestorationRecord:
+    """
+    The restoration in a row.
+
+    Raises:
+        ValueError: A word in it is unknown; a newer payport may have written it.
+    """
+    named = {name: row[name] for name in _RESTORATION}
+    return RestorationRecord(**_rich(named, {"kind": RestorationKind}))
 
 
 # -- events ---------------------------------------------------------------------------------------

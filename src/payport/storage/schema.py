@@ -8,20 +8,16 @@ them. No row ever holds a client token or a provider's payload: see `rows`.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.types import TypeDecorator
 
-from payport.domain.errors import InvalidRequest
+from payport.storage.columns import Moment, Word
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Dialect
-    from sqlalchemy.types import TypeEngine
+    from datetime import datetime
 
 __all__ = [
-    "Moment",
     "events",
     "handler_runs",
     "inbox",
@@ -31,53 +27,12 @@ __all__ = [
     "provider_refs",
     "refunds",
     "resolutions",
+    "restorations",
+    "store",
 ]
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
-
-
-class Moment(TypeDecorator[datetime]):
-    """
-    An aware datetime to the microsecond, in UTC.
-
-    SQLite has no type for it. Whole microseconds since 1970 were chosen over ISO text: they order
-    as numbers in every year, compare and parse several times faster, take half the room in each
-    index, and cannot be written by hand in a second spelling that would sort elsewhere. PostgreSQL
-    keeps its own `timestamptz`, which holds exactly the same.
-    """
-
-    impl: TypeEngine[Any] | type[TypeEngine[Any]] = sa.BigInteger
-    cache_ok: bool | None = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """The database's own type where it has one that fits."""
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(sa.TIMESTAMP(timezone=True))
-        return dialect.type_descriptor(sa.BigInteger())
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """From a datetime; a naive one is refused, because it is no moment."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise InvalidRequest("a store needs aware datetimes; a naive one has no moment")
-        if dialect.name == "postgresql":
-            return value
-        return (value - _EPOCH) // _MICROSECOND
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """To an aware datetime in UTC."""
-        if value is None:
-            return None
-        if dialect.name == "postgresql":
-            moment: datetime = value
-            return moment.astimezone(UTC)
-        return _EPOCH + timedelta(microseconds=value)
-
-
-#: Ids and words are compared byte by byte everywhere: listings page by them.
-_Word: Final = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+#: Ids, names and messages.
+_Word: Final = Word()
 _Document: Final = sa.Text()
 _Count: Final = sa.BigInteger()
 #: SQLite numbers rows by itself only where the column is called INTEGER.
@@ -243,6 +198,29 @@ resolutions: Final = sa.Table(
     _word("from_state"),
     _word("to_state"),
     sa.Index(None, "operation_id", "seq"),
+)
+
+#: What tells this database from a copy of it: one row.
+store: Final = sa.Table(
+    "payport_store",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    _word("generation"),
+    _word_or_none("home"),
+    _count("sends"),
+    sa.CheckConstraint("id = 1", name="one_row"),
+    _not_negative("sends"),
+)
+
+#: That the database was restored from a backup, and who said that it may go on. Kept for ever.
+restorations: Final = sa.Table(
+    "payport_restorations",
+    metadata,
+    sa.Column("seq", _Serial, primary_key=True, autoincrement=True),
+    _moment("at"),
+    _word("kind"),
+    _word("author"),
+    _word("reason"),
 )
 
 events: Final = sa.Table(

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from payport.domain.errors import StoreConflict, StoreError
+from payport.domain.identifiers import Environment
 from payport.storage import rows
-from payport.storage.base import Query
+from payport.storage.base import Query, RestorationKind
 from payport.storage.faults import guarded, place_of
+from payport.storage.running import Row, Running, ThroughToolkit
+from payport.storage.sends import ANY_HOME, restored
 from payport.storage.statements import parameters, statements_for
 from payport.storage.units import ENDED
 
@@ -23,64 +24,59 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, CursorResult, Executable, RowMapping
+    from sqlalchemy import Connection, Executable
 
     from payport.domain.events import DomainEvent
-    from payport.domain.identifiers import Environment
     from payport.domain.payment_intent import PaymentIntent
     from payport.domain.refund import Refund
     from payport.operations.records import OperationRecord, OperationState, ResolutionRecord
-    from payport.storage.base import Cursor, HandlerRun, InboxRow, Transaction
+    from payport.storage.base import (
+        Cursor,
+        HandlerRun,
+        InboxRow,
+        RestorationRecord,
+        Transaction,
+    )
+    from payport.storage.running import Row, Running, ThroughToolkit
+from payport.storage.sends import Sends
 
-__all__ = ["SqlTransaction", "begin", "run_unit"]
+__all__ = ["SqlTransaction", "run_unit"]
 
 T = TypeVar("T")
 
 
-def run_unit(connection: Connection, work: Callable[[Transaction], T]) -> T:
+def run_unit(
+    connection: Connection,
+    work: Callable[[Transaction], T],
+    sends: Sends = ANY_HOME,
+    through: Callable[[Connection, str], Running] = ThroughToolkit,
+) -> T:
     """
     Run a unit of work in a transaction of its own on an idle connection; see `Store.transact`.
+
+    Args:
+        sends: What the store knows about whether it may send.
+        through: How statements are run.
 
     Raises:
         StoreError: Of the kind that `faults` gives the database's error.
     """
     place = place_of(connection.engine)
-    transaction = SqlTransaction(connection, place)
+    running = through(connection, place)
+    transaction = SqlTransaction(connection, place, running, sends)
     try:
-        guarded(place, lambda: begin(connection))
+        running.begin()
         result = work(transaction)
         transaction.check()
-        guarded(place, connection.commit)
+        running.commit()
     except BaseException:
-        _roll_back(connection)
+        running.roll_back()
         raise
     finally:
         transaction.end()
+    for step in transaction.afterwards:
+        step()
     return result
-
-
-def begin(connection: Connection) -> None:
-    """
-    Begin a transaction that may write.
-
-    SQLite's drivers would begin one that only reads, and its later turn to writing could fail with
-    nothing to wait for: so it is begun by hand, whatever the driver's mode is.
-    """
-    connection.begin()
-    if connection.dialect.name != "sqlite":
-        return
-    if getattr(connection.connection.driver_connection, "in_transaction", False):
-        # Begun by the driver or a listener of the application's, and empty: this unit came first.
-        connection.exec_driver_sql("ROLLBACK")
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _roll_back(connection: Connection) -> None:
-    try:
-        connection.rollback()
-    except SQLAlchemyError:
-        # The connection is lost, and the transaction with it. The first error is the one to tell.
-        connection.invalidate()
 
 
 class SqlTransaction:
@@ -89,10 +85,14 @@ class SqlTransaction:
 
     Attributes:
         connection: For statements of the application's own that commit together with these.
+        afterwards: What is done after the commit.
     """
 
-    def __init__(self, connection: Connection, place: str) -> None:
+    def __init__(self, connection: Connection, place: str, running: Running, sends: Sends) -> None:
         self.connection: Any = connection
+        self._running: Any = running
+        self.afterwards: list[Callable[[], None]] = []
+        self._sends = sends
         self._place = place
         self._sql = statements_for(connection.dialect.name)
         self._conflict: StoreConflict | None = None
@@ -106,34 +106,26 @@ class SqlTransaction:
 
     def end(self) -> None:
         """Make the transaction unusable: the connection is another unit's from now on."""
-        self.connection = ENDED
+        self.connection = self._running = ENDED
 
     # -- running statements -----------------------------------------------------------------------
 
-    def _run(
-        self,
-        statement: Executable,
-        values: Mapping[str, Any],
-        read: Callable[[CursorResult[Any]], T],
-    ) -> T:
-        return guarded(self._place, lambda: read(self.connection.execute(statement, values)))
+    def _all(self, statement: Executable, **values: Any) -> Sequence[Row]:
+        found: Sequence[Row] = self._running.all(statement, values)
+        return found
 
-    def _all(self, statement: Executable, **values: Any) -> Sequence[RowMapping]:
-        return self._run(statement, values, lambda result: result.mappings().all())
-
-    def _first(self, statement: Executable, **values: Any) -> RowMapping | None:
-        return self._run(statement, values, lambda result: result.mappings().first())
+    def _first(self, statement: Executable, **values: Any) -> Row | None:
+        return self._running.first(statement, values)
 
     def _count(self, statement: Executable, values: Mapping[str, Any]) -> int:
-        return self._run(statement, values, lambda result: result.rowcount)
+        written: int = self._running.count(statement, values)
+        return written
 
-    def _one(
-        self, read: Callable[[RowMapping], T], statement: Executable, **values: Any
-    ) -> T | None:
+    def _one(self, read: Callable[[Row], T], statement: Executable, **values: Any) -> T | None:
         row = self._first(statement, **values)
         return None if row is None else self._read(read, row)
 
-    def _read(self, read: Callable[[RowMapping], T], row: RowMapping) -> T:
+    def _read(self, read: Callable[[Row], T], row: Row) -> T:
         try:
             return read(row)
         except (ValueError, TypeError):
@@ -172,10 +164,12 @@ class SqlTransaction:
             self._stored[intent.id] = intent
         return intent
 
-    def save_payment(self, intent: PaymentIntent) -> PaymentIntent:
+    def save_payment(
+        self, intent: PaymentIntent, *, before: PaymentIntent | None = None
+    ) -> PaymentIntent:
         """See `Transaction.save_payment`."""
         stored = intent.evolve(version=intent.version + 1)
-        before = self._before(intent)
+        before = before or self._before(intent)
         if intent.version == 0:
             written = self._count(self._sql.add_payment, rows.payment_row(stored))
         else:
@@ -272,6 +266,19 @@ class SqlTransaction:
                 "the operation is not in the journal", operation="store.save_operation"
             )
 
+    def swap_operation(self, old: OperationRecord, new: OperationRecord) -> None:
+        """See `Transaction.swap_operation`."""
+        this = {
+            "this_id": old.id,
+            "this_state": old.state.value,
+            "this_lease_owner": old.lease_owner,
+            "this_fencing": old.fencing,
+        }
+        if not self._count(self._sql.swap_operation, {**rows.operation_changes(new), **this}):
+            raise StoreConflict(
+                "the operation was changed since it was read", operation="store.swap_operation"
+            )
+
     def operations(self, query: Query) -> Sequence[OperationRecord]:
         """See `Transaction.operations`."""
         found = self._all(self._sql.operations.statement(query), **parameters(query))
@@ -355,6 +362,46 @@ class SqlTransaction:
         found = self._all(self._sql.resolutions, this_operation_id=operation_id)
         return [self._read(rows.resolution_from, row) for row in found]
 
+    # -- restorations -----------------------------------------------------------------------------
+
+    def check_sendable(self, environment: Environment, *, count: bool = False) -> None:
+        """See `Transaction.check_sendable`."""
+        if environment is not Environment.LIVE:
+            return
+        self._sends.check(self, count=count)
+        last = self._one(rows.restoration_from, self._sql.last_restoration)
+        if last is not None and last.kind is RestorationKind.RESTORED:
+            raise restored(self._place, f"was marked by {last.author}: {last.reason}")
+
+    def add_restoration(self, restoration: RestorationRecord) -> None:
+        """See `Transaction.add_restoration`."""
+        self._count(self._sql.add_restoration, rows.restoration_row(restoration))
+        if restoration.kind is RestorationKind.ACKNOWLEDGED:
+            self._sends.settle(self)
+
+    def restorations(self) -> Sequence[RestorationRecord]:
+        """See `Transaction.restorations`."""
+        return [self._read(rows.restoration_from, row) for row in self._all(self._sql.restorations)]
+
+    def store_row(self) -> Row:
+        """What tells the database from a copy of it; for `sends`."""
+        row = self._first(self._sql.store)
+        if row is None:
+            raise restored(self._place, "has lost its row in payport_store")
+        return row
+
+    def ask(self, statement: str) -> Any:
+        """The one value that a statement without parameters gives; for `sends`."""
+        return guarded(self._place, lambda: self.connection.exec_driver_sql(statement).scalar_one())
+
+    def once_committed(self, step: Callable[[], None]) -> None:
+        """Do something after the commit, if there is one; for `sends`."""
+        self.afterwards.append(step)
+
+    def save_store_row(self, **changes: Any) -> None:
+        """Change it."""
+        self._count(self._sql.replace_store, changes)
+
     # -- events -----------------------------------------------------------------------------------
 
     def add_events(self, events: Sequence[DomainEvent], *, at: datetime) -> Sequence[DomainEvent]:
@@ -428,5 +475,5 @@ class SqlTransaction:
             raise StoreConflict("no such run", operation="store.save_handler_run")
 
 
-def _payment(row: RowMapping) -> PaymentIntent:
+def _payment(row: Row) -> PaymentIntent:
     return rows.payment_from(row["document"])

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 from payport.domain.errors import ConfigurationError, StoreUnavailable
 from payport.storage import forks
 from payport.storage.loops import OneLoop
+from payport.storage.running import ThroughDriver
 from payport.storage.sql import run_unit
 from payport.storage.sqlite_file import SqliteFile
+from payport.storage.sqlite_sends import SqliteSends
 from payport.storage.units import Turn, unpicklable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import sqlalchemy as sa
 
@@ -47,18 +50,24 @@ class SqliteStore:
 
     def __init__(self, path: str, *, wait: float = _WAIT) -> None:
         self._file = SqliteFile(path, wait=wait)
+        self._sends = SqliteSends(self._file.path, self._file.place)
         self._turn = Turn()
         self._connection: sa.Connection | None = None
         self._process = 0
         self._identity: tuple[int, int] | None = None
         forks.watch(self)
 
+    @property
+    def path(self) -> Path:
+        """The file, whether it was made already or not."""
+        return self._file.path
+
     def transact(self, work: Callable[[Transaction], T]) -> T:
         """See `Store.transact`."""
         with self._turn:
             connection = self._usable()
             try:
-                return run_unit(connection, work)
+                return run_unit(connection, work, self._sends, ThroughDriver)
             except StoreUnavailable:
                 # Whatever is wrong, a new connection has the best chance that it is not any more.
                 self._disconnect()
@@ -96,6 +105,7 @@ class SqliteStore:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+        self._sends.close()
 
     def _is_inherited(self) -> bool:
         """
@@ -121,6 +131,7 @@ class SqliteStore:
     def after_fork_in_child(self) -> None:
         """See `Forkable`."""
         self._turn = Turn()
+        self._sends = SqliteSends(self._file.path, self._file.place)
 
     def __reduce__(self) -> NoReturn:
         unpicklable(self)
@@ -144,6 +155,11 @@ class AsyncSqliteStore:
         self._loop = OneLoop("the store")
         self._thread: ThreadPoolExecutor | None = None
         self._process = os.getpid()
+
+    @property
+    def path(self) -> Path:
+        """See `SqliteStore.path`."""
+        return self._store.path
 
     async def transact(self, work: Callable[[Transaction], T]) -> T:
         """See `AsyncStore.transact`."""

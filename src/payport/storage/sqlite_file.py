@@ -26,6 +26,7 @@ from payport.storage.autogenerate import PREFIX
 from payport.storage.faults import guarded, place_of
 from payport.storage.migrate import HEAD, migrate, version_of
 from payport.storage.sql import run_unit
+from payport.storage.sqlite_sends import is_sound
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -34,9 +35,6 @@ __all__ = ["SqliteFile"]
 
 _log: Final = logging.getLogger("payport.storage")
 
-#: Of SQLite: below it, two processes that checkpoint at once can damage the file.
-#: Source: https://sqlite.org/wal.html#walresetbug
-_SOUND: Final = (3, 51, 3)
 _warned = threading.Event()
 
 #: One file is made at a time, so that nobody uses it before its maker has closed it.
@@ -195,7 +193,7 @@ def _set_up(connection: DBAPIConnection, record: object) -> None:
 
 
 def _warn_of_wal_reset() -> None:
-    if sqlite3.sqlite_version_info < _SOUND and not _warned.is_set():
+    if not is_sound() and not _warned.is_set():
         _warned.set()
         _log.warning(
             "SQLite %s can damage a database when two processes write to it at the same moment; "

@@ -7,14 +7,14 @@ alike in every database, while an integrity error would end the transaction in s
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from payport.storage.columns import Moment
 from payport.storage.schema import (
-    Moment,
     events,
     handler_runs,
     inbox,
@@ -23,6 +23,8 @@ from payport.storage.schema import (
     provider_refs,
     refunds,
     resolutions,
+    restorations,
+    store,
 )
 
 if TYPE_CHECKING:
@@ -110,10 +112,11 @@ class Statements:
     """
 
     def __init__(self, dialect: str) -> None:
-        insert = DIALECTS[dialect]
+        insert = partial(_counted, DIALECTS[dialect])
         self._payments(insert)
         self._refunds(insert)
         self._operations(insert)
+        self._restorations(insert)
         self._events(insert)
         self._inbox(insert)
         self._handler_runs(insert)
@@ -174,6 +177,13 @@ class Statements:
         )
         self.add_operation: Any = insert(operations).on_conflict_do_nothing()
         self.replace_operation: Any = sa.update(operations).where(this)
+        self.swap_operation: Any = (
+            sa.update(operations)
+            .where(this)
+            .where(operations.c.state == _bind("this_state"))
+            .where(operations.c.lease_owner == _bind("this_lease_owner"))
+            .where(operations.c.fencing == _bind("this_fencing"))
+        )
         self.operations: Listing = Listing(
             sa.select(operations),
             operations,
@@ -185,7 +195,7 @@ class Statements:
         told = [column for column in resolutions.columns if column.name != "seq"]
         # Selected from the operation, so that without one nothing is inserted: an engine of the
         # application's may not check foreign keys.
-        self.add_resolution: Any = sa.insert(resolutions).from_select(
+        self.add_resolution: Any = _counted(sa.insert, resolutions).from_select(
             [column.name for column in told],
             sa.select(*(_bind(column.name, type_=column.type) for column in told)).where(
                 sa.exists().where(operations.c.id == _bind("operation_id"))
@@ -239,6 +249,15 @@ class Statements:
             for named, statement in narrowed.items()
         }
 
+    def _restorations(self, insert: Any) -> None:
+        self.store: Any = sa.select(store)
+        self.replace_store: Any = sa.update(store)
+        self.add_restoration: Any = insert(restorations)
+        self.restorations: Any = sa.select(restorations).order_by(restorations.c.seq)
+        self.last_restoration: Any = (
+            sa.select(restorations).order_by(restorations.c.seq.desc()).limit(1)
+        )
+
     def _events(self, insert: Any) -> None:
         self.add_event: Any = insert(events).on_conflict_do_nothing()
         self.event: Any = sa.select(events).where(events.c.id == _bind("this_id"))
@@ -279,6 +298,7 @@ class Statements:
             )
             .order_by(inbox.c.received_at, inbox.c.id)
             .limit(_bind("limit", type_=sa.Integer))
+            .with_for_update(skip_locked=True, of=inbox)
         )
         self.replace_delivery: Any = sa.update(inbox).where(this)
 
@@ -294,6 +314,7 @@ class Statements:
             .where(_is_due(handler_runs), handler_runs.c.due_at <= _bind("now", type_=Moment()))
             .order_by(handler_runs.c.due_at, handler_runs.c.event_id, handler_runs.c.handler)
             .limit(_bind("limit", type_=sa.Integer))
+            .with_for_update(skip_locked=True)
         )
         self.replace_handler_run: Any = sa.update(handler_runs).where(this)
 
@@ -302,6 +323,11 @@ def _is_due(table: sa.FromClause) -> ColumnElement[bool]:
     # A literal and no parameter: only so does a planner see that the partial index fits.
     due: ColumnElement[bool] = table.c.state == sa.literal_column("'due'")
     return due
+
+
+def _counted(insert: Any, table: sa.Table) -> Any:
+    """An insert that tells how many rows it inserted, which SQLAlchemy forgets unless told."""
+    return insert(table).execution_options(preserve_rowcount=True)
 
 
 @cache

@@ -13,7 +13,7 @@ from payport.domain.errors import ConfigurationError, InvalidRequest
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["ENDED", "Turn", "unpicklable"]
+__all__ = ["ENDED", "Once", "Turn", "unpicklable"]
 
 
 class Turn:
@@ -36,10 +36,7 @@ class Turn:
         self._lock.acquire()
         if self.inside:
             self._lock.release()
-            raise InvalidRequest(
-                "a unit of work never begins another one. Pass its transaction on instead.",
-                operation="store.transact",
-            )
+            raise _nested()
         self.inside = True
 
     def __exit__(
@@ -59,6 +56,40 @@ class Turn:
     def resume(self) -> None:
         """Let others in again."""
         self._lock.release()
+
+
+class Once:
+    """
+    For stores whose threads work at once: each is inside one unit of work at most.
+
+    Raises:
+        InvalidRequest: On entering, as `Turn`.
+    """
+
+    __slots__ = ("_thread",)
+
+    def __init__(self) -> None:
+        self._thread = threading.local()
+
+    def __enter__(self) -> None:
+        if getattr(self._thread, "inside", False):
+            raise _nested()
+        self._thread.inside = True
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._thread.inside = False
+
+
+def _nested() -> InvalidRequest:
+    return InvalidRequest(
+        "a unit of work never begins another one. Pass its transaction on instead.",
+        operation="store.transact",
+    )
 
 
 class _Ended:

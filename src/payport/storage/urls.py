@@ -6,6 +6,7 @@ one is asked for.
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -21,9 +22,13 @@ __all__ = ["is_relative_sqlite", "open_async_store", "open_store"]
 #: Names the file of an embedded store; the driver's name is allowed and makes no difference.
 _SQLITE: Final = re.compile(r"sqlite(?:\+(?:pysqlite|aiosqlite))?://(?P<rest>.*)", re.DOTALL)
 
+#: By psycopg 3, whose name is allowed.
+_POSTGRES: Final = re.compile(r"postgresql(?:\+psycopg)?://.*", re.DOTALL)
+
 _HELP: Final = (
-    "Pass store='sqlite:////srv/shop/payments.db' (four slashes: an absolute path), a SQLAlchemy "
-    "engine, or in tests store='memory'."
+    "Pass store='sqlite:////srv/shop/payments.db' (four slashes: an absolute path), "
+    "store='postgresql://user:password@host/database', a SQLAlchemy engine, or in tests "
+    "store='memory'."
 )
 
 
@@ -32,8 +37,8 @@ def open_store(store: object) -> Store:
     The sync store for what an application passes; nothing is opened before its first use.
 
     Args:
-        store: `"memory"`, a SQLite URL (text or SQLAlchemy's), an `Engine`, or a `Store`, which is
-            returned as it is.
+        store: `"memory"`, a URL of SQLite or PostgreSQL (text or SQLAlchemy's), an `Engine`, or a
+            `Store`, which is returned as it is.
 
     Raises:
         ConfigurationError: It is none of them, is of the other colour, or cannot hold a journal;
@@ -50,6 +55,11 @@ def open_store(store: object) -> Store:
         from payport.storage.engines import SyncSqlStore  # noqa: PLC0415 - imports SQLAlchemy
 
         return SyncSqlStore(cast("Any", store))
+    if _is_postgres(store):
+        _need_psycopg()
+        from payport.storage.postgres import PostgresStore  # noqa: PLC0415 - imports SQLAlchemy
+
+        return PostgresStore(_text(store))
     path = _sqlite_path(store)
     _need_sql()
     from payport.storage.sqlite import SqliteStore  # noqa: PLC0415 - imports SQLAlchemy
@@ -76,6 +86,11 @@ def open_async_store(store: object) -> AsyncStore:
         from payport.storage.engines import AsyncSqlStore  # noqa: PLC0415 - imports SQLAlchemy
 
         return AsyncSqlStore(cast("Any", store))
+    if _is_postgres(store):
+        _need_psycopg()
+        from payport.storage.postgres import AsyncPostgresStore  # noqa: PLC0415 - as above
+
+        return AsyncPostgresStore(_text(store))
     path = _sqlite_path(store)
     _need_sql()
     from payport.storage.sqlite import AsyncSqliteStore  # noqa: PLC0415 - imports SQLAlchemy
@@ -108,6 +123,10 @@ def _is_engine(store: object) -> bool:
     return hasattr(store, "dialect") and hasattr(store, "connect")
 
 
+def _is_postgres(store: object) -> bool:
+    return _POSTGRES.fullmatch(_text(store)) is not None
+
+
 def _text(url: object) -> str:
     render = getattr(url, "render_as_string", None)
     return str(render(hide_password=False) if render is not None else url)
@@ -135,7 +154,19 @@ def _sqlite_path(store: object) -> str:
 def _need_sql() -> None:
     if not all(map(find_spec, ("sqlalchemy", "alembic"))):
         raise ConfigurationError(
-            "a SQLite store needs SQLAlchemy and alembic. Install them with: "
+            "a store in a database needs SQLAlchemy and alembic. Install them with: "
             "pip install 'payport[sql]'",
             field="store",
         )
+
+
+def _need_psycopg() -> None:
+    _need_sql()
+    try:
+        import_module("psycopg")
+    except ImportError as error:
+        # psycopg may be there without the library that it works on, and says so in its error.
+        raise ConfigurationError(
+            "a PostgreSQL store needs psycopg 3. Install it with: pip install 'payport[postgres]'",
+            field="store",
+        ) from error

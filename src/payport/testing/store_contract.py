@@ -20,6 +20,7 @@ from payport.testing._store_contract.due import Due, Resolutions
 from payport.testing._store_contract.inbox import Handlers, Inbox
 from payport.testing._store_contract.journal import Events, Journal
 from payport.testing._store_contract.payments import Payments, Refunds
+from payport.testing._store_contract.restorations import Restorations
 from payport.testing._store_contract.secrecy import Secrecy
 from payport.testing._store_contract.transactions import Transactions
 
@@ -32,7 +33,17 @@ __all__ = ["StoreContract"]
 
 
 class StoreContract(
-    Transactions, Payments, Refunds, Journal, Due, Resolutions, Events, Inbox, Handlers, Secrecy
+    Transactions,
+    Payments,
+    Refunds,
+    Journal,
+    Due,
+    Resolutions,
+    Restorations,
+    Events,
+    Inbox,
+    Handlers,
+    Secrecy,
 ):
     """
     The promises of a `Store`, one test each. Every test gets a store of its own that is empty.

@@ -87,8 +87,8 @@ def receive(
     """
     _check_bytes(body)
     if len(body) > MAX_BODY:
-        message = f"the body has {len(body)} bytes; at most {MAX_BODY} are read. Answer 413."
-        raise WebhookRejected(message, operation="webhooks.receive", field="body")
+        message = f"the body has {len(body)} bytes; at most {MAX_BODY} are read"
+        raise WebhookRejected(message, status=413, operation="webhooks.receive", field="body")
     now = session.settings.clock.now()
     request = WebhookRequest(body=body, headers=headers, url=url)
     deliveries = session.parse_webhook(request, now=now)

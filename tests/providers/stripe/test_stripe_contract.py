@@ -72,7 +72,7 @@ class StripeHarness(Harness):
     def make(
         self, *, api_key: str | None = None, webhook_secrets: Sequence[str] | None = None
     ) -> Rig:
-        script = self.simulator.new_script()
+        script = self._new_script()
         secrets = webhook_secrets
         if secrets is None:
             secrets = [secret.reveal() for secret in self.bank.signing_secrets]
@@ -80,17 +80,22 @@ class StripeHarness(Harness):
             api_key=starting_with("sk_test_", api_key or API_KEY),
             webhook_secrets=[starting_with("whsec_", secret) for secret in secrets],
             multicapture=self._multicapture,
-            http_client=self._client(script),
+            **self._reached(script),
         )
         view: Any = Blocking(subject) if isinstance(subject, AsyncStripeProvider) else subject
         provider = cast("PaymentProvider", view)
         self._made.append(provider)
         return Rig(provider=provider, subject=subject, script=script, sent=self._sent)
 
-    def _client(self, script: Script) -> httpx.Client | httpx.AsyncClient:
+    def _new_script(self) -> Script:
+        return self.simulator.new_script()
+
+    def _reached(self, script: Script) -> dict[str, Any]:
+        """How a provider reaches the simulator: arguments of the provider's."""
         if self._make is AsyncStripeProvider:
-            return httpx.AsyncClient(transport=self.simulator.async_transport(script))
-        return httpx.Client(transport=self.simulator.transport(script))
+            transport = self.simulator.async_transport(script)
+            return {"http_client": httpx.AsyncClient(transport=transport)}
+        return {"http_client": httpx.Client(transport=self.simulator.transport(script))}
 
     def close(self) -> None:
         for provider in self._made:

@@ -25,9 +25,10 @@ def fencing_is_not_checked(patch):
     """Whoever wakes late concludes what another one is sending by now."""
     whole = Concluding.conclude
 
-    def conclude(self, tx, claimed, outcome, *, review=False):
-        current = tx.operation(claimed.id)
-        return whole(self, tx, replace(claimed, fencing=current.fencing), outcome, review=review)
+    def conclude(self, tx, claimed, outcome, **how):
+        if how.get("known") is None:
+            claimed = replace(claimed, fencing=tx.operation(claimed.id).fencing)
+        return whole(self, tx, claimed, outcome, **how)
 
     patch.setattr(Concluding, "conclude", conclude)
 
@@ -53,11 +54,14 @@ def sent_is_written_after_the_send(patch):
         def save_operation(self, record):
             """Later."""
 
+        def swap_operation(self, old, new):
+            """Later."""
+
         def __getattr__(self, name):
             return getattr(self._tx, name)
 
-    def claim(self, tx, *arguments):
-        return whole(self, Forgetful(tx), *arguments)
+    def claim(self, tx, *arguments, **how):
+        return whole(self, Forgetful(tx), *arguments, **how)
 
     patch.setattr(Preparing, "claim", claim)
 

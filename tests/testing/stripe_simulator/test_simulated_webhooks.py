@@ -93,6 +93,25 @@ def test_an_address_is_sent_what_it_wants_until_it_takes_it(shop):
     assert not endpoint.given_up
 
 
+def test_two_who_send_at_once_send_everything_once(shop):
+    """Such as a process that sends by itself, and a test that asks it to."""
+    endpoint = shop.simulator.add_endpoint("http://127.0.0.1:1/hook")
+    shop.pay()
+    sent, another = [], []
+
+    def post(url, headers, body):
+        sent.append(json.loads(body)["id"])
+        if not another:
+            another.append(Thread(target=shop.simulator.send_due, args=(post,)))
+            another[0].start()
+            another[0].join()
+        return 200
+
+    assert shop.simulator.send_due(post) == 1
+    assert len(sent) == len(set(sent)) == 3
+    assert sorted(endpoint.delivered) == sorted(sent)
+
+
 @pytest.mark.parametrize(
     ("environment", "attempts"), [(Environment.TEST, 4), (Environment.LIVE, 9)]
 )

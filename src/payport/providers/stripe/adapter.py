@@ -75,9 +75,8 @@ class StripeAdapter(ListingAdapter):
         ref = answers.account_in(response, document)
         if ref is None:
             return failure_from(response, document, reads=True)
-        return Account(
-            id=ref, endpoint=self.settings.base_url, provider_time=provider_time(response)
-        )
+        at = provider_time(response)
+        return Account(id=ref, endpoint=self.settings.base_url, provider_time=at)
 
     # -- what changes something -----------------------------------------------------------------
 

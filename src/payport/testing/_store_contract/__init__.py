@@ -8,6 +8,7 @@ pytest.register_assert_rewrite(
     f"{__name__}.inbox",
     f"{__name__}.journal",
     f"{__name__}.payments",
+    f"{__name__}.restorations",
     f"{__name__}.secrecy",
     f"{__name__}.transactions",
 )

@@ -34,7 +34,14 @@ from payport.operations.records import (
     ResolutionRecord,
 )
 from payport.providers.commands import Operation
-from payport.storage.base import HandlerRun, InboxRow, InboxState, Query
+from payport.storage.base import (
+    HandlerRun,
+    InboxRow,
+    InboxState,
+    Query,
+    RestorationKind,
+    RestorationRecord,
+)
 
 __all__ = [
     "CANARY",
@@ -51,6 +58,7 @@ __all__ = [
     "query",
     "refund",
     "resolution",
+    "restoration",
     "run",
 ]
 
@@ -293,6 +301,20 @@ def resolution(name: str = "order_1", **changes: Any) -> ResolutionRecord:
         **changes,
     }
     return ResolutionRecord(**values)
+
+
+def restoration(
+    kind: RestorationKind = RestorationKind.RESTORED, **changes: Any
+) -> RestorationRecord:
+    """A person's word on the database."""
+    values: dict[str, Any] = {
+        "at": NOW,
+        "kind": kind,
+        "author": "ada@shop.example",
+        "reason": "The disk was lost.",
+        **changes,
+    }
+    return RestorationRecord(**values)
 
 
 _TOLD: Final[dict[str, Any]] = {

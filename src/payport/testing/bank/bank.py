@@ -70,13 +70,16 @@ class Bank:
         account: str = "acct_fake",
         environment: Environment = Environment.TEST,
         signing_secrets: Sequence[str | Secret] = (SIGNING_SECRET,),
+        first_number: int = 1,
     ) -> None:
         self.behaviour: Behaviour = behaviour or stripe_like()
         self.clock: Clock = clock or FakeClock()
         self.account = account
         self.environment = environment
         self.lock: AbstractContextManager[object] = threading.RLock()
-        self.vault: Vault = Vault(self.clock, self.behaviour, fees or Fees())
+        self.vault: Vault = Vault(
+            self.clock, self.behaviour, fees or Fees(), first_number=first_number
+        )
         self.disputes_desk: Disputes = Disputes(self.vault)
         self.captures_desk: Captures = Captures(self.vault, self.disputes_desk)
         self.payments_desk: Payments = Payments(self.vault, self.captures_desk)

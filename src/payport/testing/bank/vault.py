@@ -59,7 +59,9 @@ class Vault:
         methods: What cards saved tokens stand for, and whose they are; None for nobody's yet.
     """
 
-    def __init__(self, clock: Clock, behaviour: Behaviour, fees: Fees) -> None:
+    def __init__(
+        self, clock: Clock, behaviour: Behaviour, fees: Fees, *, first_number: int = 1
+    ) -> None:
         self.clock = clock
         self.behaviour = behaviour
         self.books: Books = Books(fees)
@@ -76,6 +78,7 @@ class Vault:
         self.listeners: list[Callable[[Change], None]] = []
         self._due: list[tuple[int, int, Callable[[], None]]] = []
         self._order = itertools.count()
+        self._before_first = first_number - 1
         self._numbers: Counter[str] = Counter()
         self._read: datetime | None = None
         self._wall = 0
@@ -107,7 +110,8 @@ class Vault:
     def new_ref(self, prefix: str) -> str:
         """The next id of a kind: `bp_000001`, or as a face wants it to begin."""
         self._numbers[prefix] += 1
-        return f"{self.beginnings.get(prefix) or prefix + '_'}{self._numbers[prefix]:06d}"
+        number = self._before_first + self._numbers[prefix]
+        return f"{self.beginnings.get(prefix) or prefix + '_'}{number:06d}"
 
     def name(self, payment: Payment, *names: str | None) -> None:
         """Make a payment known by more names."""

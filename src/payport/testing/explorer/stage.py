@@ -113,6 +113,7 @@ _WRITES = frozenset(
     {
         "insert_operation",
         "save_operation",
+        "swap_operation",
         "save_payment",
         "add_resolution",
         "add_events",
@@ -138,9 +139,10 @@ class _Spied:
         if name not in _WRITES:
             return method
 
-        def noted(value: Any, **named: Any) -> Any:
-            result = method(value, **named)
-            self._written.append((name, value))
+        def noted(*values: Any, **named: Any) -> Any:
+            result = method(*values, **named)
+            # What is written is said last: a swap says first what was there.
+            self._written.append((name, values[-1]))
             return result
 
         return noted

@@ -32,6 +32,8 @@ __all__ = ["Watch", "is_declined"]
 _WITHOUT_EFFECT: Final = frozenset(
     {OperationState.NO_EFFECT, OperationState.ABANDONED, OperationState.REJECTED}
 )
+#: What writes a row of the journal.
+_ROWS: Final = frozenset({"insert_operation", "save_operation", "swap_operation"})
 _NEVER_SENT: Final = frozenset(
     {OperationState.PREPARED, OperationState.ABANDONED, OperationState.NO_EFFECT}
 )
@@ -72,7 +74,7 @@ class Watch:
     def committed(self, task: Task, written: Sequence[tuple[str, Any]]) -> None:
         """Look at what a transaction wrote."""
         for name, value in written:
-            if name in {"insert_operation", "save_operation"}:
+            if name in _ROWS:
                 before = self.rows.get(value.id)
                 self.rows[value.id] = value
                 self._changed(task, before, value)

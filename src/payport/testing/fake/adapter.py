@@ -37,7 +37,7 @@ from payport.testing.fake.answers import (
     failure_from,
     outcome_from,
     page_from,
-    time_of,
+    time_in,
 )
 from payport.testing.fake.webhooks import deliveries_from, verified
 
@@ -82,7 +82,7 @@ class FakeAdapter(ListingAdapter):
         told = document_from(response)
         if response.status != 200 or not isinstance(told.get("id"), str):  # noqa: PLR2004
             return failure_from(response, told)
-        return Account(id=told["id"], endpoint=ENDPOINT, provider_time=time_of(response))
+        return Account(id=told["id"], endpoint=ENDPOINT, provider_time=time_in(response))
 
     def create_payment(self, command: CreatePayment, key: str) -> Exchange[Outcome]:
         """See `PaymentProvider.create_payment`."""

@@ -20,7 +20,7 @@ from payport.providers.outcomes import Answer, Failure, Outcome
 from payport.testing.fake.facts import facts_from, moment_from
 from payport.testing.fake.outbox import API_VERSION
 
-__all__ = ["document_from", "failure_from", "outcome_from", "page_from", "time_of"]
+__all__ = ["document_from", "failure_from", "outcome_from", "page_from"]
 
 #: What an answer without facts proves, by status and the bank's code. Nothing else proves anything.
 _FAILURES: Final[Mapping[tuple[int, str], FailureKind]] = {
@@ -66,7 +66,7 @@ def outcome_from(response: Response, *, reads: bool, tag: str | None = None) -> 
         return failure_from(response, document, reads=reads)
     try:
         facts = facts_from(document, tag=tag, api_version=API_VERSION)
-        provider_time = time_of(response)
+        provider_time = time_in(response)
     except UNREADABLE as error:
         return _unreadable(response, error)
     headers = response.headers
@@ -93,8 +93,7 @@ def page_from(response: Response) -> FactsPage | Failure:
     )
 
 
-def time_of(response: Response) -> datetime | None:
-    """When the bank answered, by its own clock."""
+def time_in(response: Response) -> datetime | None:
     told = response.headers.get("bank-time")
     return moment_from(int(told)) if told is not None else None
 
@@ -125,7 +124,7 @@ def failure_from(response: Response, document: Mapping[str, Any], *, reads: bool
         code=code,
         request_id=response.headers.get("request-id"),
         retry_after=float(after) if after is not None else None,
-        provider_time=time_of(response),
+        provider_time=time_in(response),
     )
 
 

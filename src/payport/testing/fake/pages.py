@@ -46,7 +46,7 @@ def page(
     Raises:
         Refused: There is no such item.
     """
-    most = min(int(query["limit"]), _MOST)
+    most = min(int(query.get("limit", _MOST)), _MOST)
     start = 0
     if "after" in query:
         refs = [item.ref for item in items]

@@ -1,8 +1,9 @@
 """
-The simulator as an ASGI application: `uvicorn.run(simulator.asgi(), host="127.0.0.1")`.
+The simulator as an ASGI application: `uvicorn.run(simulator.asgi(), date_header=False)`.
 
-It takes requests of this machine only, by peer and by Host: there is no authentication worth the
-name in front of the control surface. It imports no web framework.
+Without `date_header=False` answers tell the machine's time beside the bank's own. It takes requests
+of this machine only, by peer and by Host: there is no authentication worth the name in front of the
+control surface. It imports no web framework.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ async def _body(receive: Receive) -> bytes | None:
 async def _answer(
     send: Send, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes
 ) -> None:
-    own = [(name, value) for name, value in headers if name not in {b"server", b"date"}]
+    own = [(name, value) for name, value in headers if name != b"server"]
     length = (b"content-length", str(len(body)).encode())
     start = {"type": "http.response.start", "status": status, "headers": [*own, length]}
     await send(start)

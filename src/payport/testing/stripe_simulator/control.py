@@ -2,9 +2,11 @@
 The control surface of the simulator behind a socket: what a test does from another process.
 
     GET  /_control/                       what there is
-    GET  /_control/moved                  the bank's books and balances
+    GET  /_control/moved                  the bank's books and balances; with ?name=..., what is
+                                          written in the books about the payments with this name
     GET  /_control/charged?name=...       what was charged and refunded for a name
     GET  /_control/events                 the types of all events
+    GET  /_control/endpoints              what every address took, did not take, and is still sent
     POST /_control/advance                {"seconds": 3600}
     POST /_control/next                   {"operation": "create_payment", "fault": "LostResponse"};
                                           more members are the fault's arguments, such as "effect"
@@ -55,6 +57,7 @@ class Control:
             ("GET", "moved"): self._moved,
             ("GET", "charged"): self._charged,
             ("GET", "events"): self._events,
+            ("GET", "endpoints"): self._addresses,
             ("POST", "advance"): self._advance,
             ("POST", "next"): self._next,
             ("POST", "authenticate"): self._authenticate,
@@ -89,18 +92,20 @@ class Control:
         return {"routes": [f"{method} {PREFIX}{path}" for method, path in self._serve]}
 
     def _moved(self, fields: Doc) -> Doc:
-        del fields
-        entries = [
-            {
-                "kind": entry.kind,
-                "amount": entry.minor,
-                "currency": entry.currency,
-                "payment": entry.payment,
-                "effect": entry.effect,
-            }
-            for entry in self._bank.entries
-        ]
+        name: str | None = fields.get("name")
         with self._bank.open() as vault:
+            named = {payment.ref for payment in vault.named(name)} if name is not None else None
+            entries = [
+                {
+                    "kind": entry.kind,
+                    "amount": entry.minor,
+                    "currency": entry.currency,
+                    "payment": entry.payment,
+                    "effect": entry.effect,
+                }
+                for entry in vault.books.entries
+                if named is None or entry.payment in named
+            ]
             return {"entries": entries, "balances": dict(vault.books.balances)}
 
     def _charged(self, fields: Doc) -> Doc:
@@ -118,6 +123,22 @@ class Control:
         with self._bank.open():
             kept = self._simulator.server.desks.events.kept
             return {"events": [{"id": event.id, "type": event.type} for event in kept]}
+
+    def _addresses(self, fields: Doc) -> Doc:
+        del fields
+        with self._bank.open():
+            told = [
+                {
+                    "url": endpoint.url,
+                    "types": sorted(endpoint.types),
+                    "delivered": list(endpoint.delivered),
+                    "given_up": list(endpoint.given_up),
+                    "waiting": endpoint.waits_for,
+                    "underway": endpoint.underway,
+                }
+                for endpoint in self._simulator.server.outbox.endpoints
+            ]
+        return {"endpoints": told}
 
     # -- doing ----------------------------------------------------------------------------------
 

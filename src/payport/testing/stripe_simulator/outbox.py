@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import random
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, TypeAlias
@@ -56,6 +56,7 @@ class _Attempt:
     due: int
     first: int
     failures: int = 0
+    underway: bool = False
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -75,6 +76,16 @@ class Endpoint:
     delivered: list[str] = field(default_factory=list[str])
     given_up: list[str] = field(default_factory=list[str])
     waiting: list[_Attempt] = field(default_factory=list[_Attempt], repr=False)
+
+    @property
+    def waits_for(self) -> list[str]:
+        """The ids of events that it was not given yet, or did not take."""
+        return [attempt.event.id for attempt in self.waiting if not attempt.underway]
+
+    @property
+    def underway(self) -> list[str]:
+        """The ids of events that it is being sent at this moment."""
+        return [attempt.event.id for attempt in self.waiting if attempt.underway]
 
     def wants(self, event: Event) -> bool:
         """Whether it is sent this event."""
@@ -155,16 +166,29 @@ class Outbox:
         """
         Send every address what is due for it; return how many webhooks were taken.
 
-        Whatever is not taken with a 2xx waits for the next attempt of Stripe's schedule.
+        Whatever is not taken with a 2xx waits for the next attempt of Stripe's schedule. What
+        another caller is sending at this moment is left to that one.
         """
         taken = 0
         for endpoint in self.endpoints:
-            with self._bank.open() as vault:
-                now = vault.wall()
-                due = [attempt for attempt in endpoint.waiting if attempt.due <= now]
-            for attempt in due:
-                taken += self._send(endpoint, attempt, post)
+            for attempt in self._claimed(endpoint):
+                try:
+                    taken += self._send(endpoint, attempt, post)
+                finally:
+                    attempt.underway = False
         return taken
+
+    def _claimed(self, endpoint: Endpoint) -> Iterator[_Attempt]:
+        """What is due now, one by one, each for one caller only."""
+        with self._bank.open() as vault:
+            now = vault.wall()
+            due = [attempt for attempt in endpoint.waiting if attempt.due <= now]
+        for attempt in due:
+            with self._bank.open():
+                if attempt.underway or attempt not in endpoint.waiting or attempt.due > now:
+                    continue
+                attempt.underway = True
+            yield attempt
 
     def _send(self, endpoint: Endpoint, attempt: _Attempt, post: Post) -> bool:
         body = attempt.event.body().encode()

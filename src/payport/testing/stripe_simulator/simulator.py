@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         SimulatorTransport,
     )
 
-__all__ = ["StripeSimulator"]
+__all__ = ["SIGNING_SECRET", "StripeSimulator"]
 
 #: What webhooks are signed with unless told otherwise. Anybody may know it.
 SIGNING_SECRET: Final = "whsec_simulated_0001"  # noqa: S105 - it protects play money
@@ -63,6 +63,8 @@ class StripeSimulator:
         signing_secrets: What webhooks are signed with: several while one is being replaced.
         search_lag: How long after it was made an object is found by a search.
         rate_limit: How many requests a second are taken, by the clock; None for any number.
+        first_number: What ids are counted from. Whoever keeps ids for longer than the simulator
+            runs, such as an application's inbox, needs others at its next start.
 
     Raises:
         ConfigurationError: Something was passed beside `bank` that is the bank's to say.
@@ -83,6 +85,7 @@ class StripeSimulator:
         signing_secrets: Sequence[str | Secret] | None = None,
         search_lag: timedelta | None = None,
         rate_limit: int | None = None,
+        first_number: int | None = None,
     ) -> None:
         given = {
             "clock": clock,
@@ -90,6 +93,7 @@ class StripeSimulator:
             "account": account,
             "signing_secrets": signing_secrets,
             "search_lag": search_lag,
+            "first_number": first_number,
         }
         if bank is not None:
             for field, value in given.items():
@@ -104,6 +108,7 @@ class StripeSimulator:
                 account=account or ACCOUNT,
                 environment=environment or Environment.TEST,
                 signing_secrets=signing_secrets or (SIGNING_SECRET,),
+                first_number=1 if first_number is None else first_number,
             )
         self.bank = bank
         self.server: StripeServer = bank.face(StripeServer)

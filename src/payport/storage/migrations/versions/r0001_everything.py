@@ -1,12 +1,13 @@
 """
 Everything: payments, their provider ids and refunds, the journal and what persons said about it,
-events, the inbox and handlers.
+what tells the database from a copy, events, the inbox and handlers.
 
 Frozen. It repeats what `payport.storage.schema` says today and must not follow it.
 """
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import sqlalchemy as sa
@@ -70,6 +71,8 @@ def upgrade() -> None:
     _refunds()
     _operations()
     _resolutions()
+    _store()
+    _restorations()
     _events()
     _inbox()
     _handler_runs()
@@ -165,6 +168,33 @@ def _resolutions() -> None:
         _key(table, "seq"),
     )
     _index(table, "operation_id", "seq")
+
+
+def _store() -> None:
+    table = "payport_store"
+    made = op.create_table(
+        table,
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        *_words("generation"),
+        *_maybe("home"),
+        *_counts("sends"),
+        _check(table, "one_row", "id = 1"),
+        _check(table, "sends_not_negative", "sends >= 0"),
+        _key(table, "id"),
+    )
+    row = {"id": 1, "generation": secrets.token_hex(16), "home": None, "sends": 0}
+    op.bulk_insert(made, [row])
+
+
+def _restorations() -> None:
+    table = "payport_restorations"
+    op.create_table(
+        table,
+        sa.Column("seq", _SERIAL, autoincrement=True, nullable=False),
+        *_moments("at"),
+        *_words("kind", "author", "reason"),
+        _key(table, "seq"),
+    )
 
 
 def _events() -> None:

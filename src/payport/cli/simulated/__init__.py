@@ -1,0 +1,1 @@
+"""What runs on the Stripe simulator: `payport listen`, `payport trigger` and its scenarios."""

@@ -1,0 +1,3 @@
+from clis import cli, shop
+
+__all__ = ["cli", "shop"]
