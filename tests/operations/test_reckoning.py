@@ -17,6 +17,7 @@ from payport.testing import (
     CrashAfter,
     CrashBefore,
     FakeClock,
+    LostRequest,
     ServerError,
     Tokens,
     Unavailable,
@@ -167,6 +168,24 @@ def test_how_an_operation_ended_is_not_told_otherwise_by_what_came_after(shop):
     assert waited
     assert intent.status == "requires_payment_method"
     assert shop.rows()[0].state == "confirmed"
+
+
+@kinds(*[kind for kind in ALL if kind.colour == "sync"])
+def test_the_latest_time_that_was_ever_recorded_stays_recorded(shop):
+    """A clock is ahead while a sender renews its lease, and right again when it writes the end."""
+    machine = Machine(shop.clock, timedelta())
+    sender = shop.provider()
+
+    def jump(request):
+        if request.operation == "create_payment":
+            machine.skew = timedelta() if machine.skew else timedelta(hours=3)
+        return None if request.operation == "account" else LostRequest()
+
+    sender.decide(jump)
+    with pytest.raises(OutcomeUnknown):
+        shop.buy(pay=shop.client(sender, clock=machine))
+    assert machine.skew == timedelta()
+    assert shop.rows()[0].latest_at - shop.clock.now() > timedelta(hours=2)
 
 
 # -- the bounds -----------------------------------------------------------------------------------

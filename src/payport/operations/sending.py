@@ -140,9 +140,10 @@ class Sending:
             return True
         renewed = Deadline(self._settings.clock, self._settings.lease)
         ours = yield from transact(lambda tx: self._leases.renew(tx, turn.record))
-        if ours:
-            turn.lease = renewed
-        return ours
+        if ours is None:
+            return False
+        turn.record, turn.lease = ours, renewed
+        return True
 
     def timeout(self, deadline: Deadline) -> float:
         """Seconds that the next request may take."""
