@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from payport.domain.identifiers import Environment
     from payport.providers.spec import Capability, ProviderSpec
     from payport.storage.base import Store
-    from payport.testing.explorer.processors import MakeProcessor
+    from payport.testing.bank.bank import Bank
+    from payport.testing.clock import FakeClock
+    from payport.testing.explorer.processors import MakeProcessor, Processor
     from payport.testing.explorer.stores import MakeStore
 
 __all__ = ["Letter", "World"]
@@ -70,9 +72,9 @@ class World:
         self._make_store = store
         self._telling = telling
         self._own: Store = self._make_store()
-        self.processor = processor()
-        self.bank = self.processor.bank
-        self.clock = self.processor.clock
+        self.processor: Processor = processor()
+        self.bank: Bank = self.processor.bank
+        self.clock: FakeClock = self.processor.clock
         self.network: Network = Network(self.bank, self.clock)
         self.watch: Watch = Watch(self.bank, self.clock, self.network, self._own)
         self.stage: Stage = Stage(self.watch, self.network, disk or Calm())
