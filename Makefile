@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fidelity bench docs kills simulate concurrency mutants clean test-env check-env
+.PHONY: help demo test check fidelity bench docs kills simulate properties concurrency mutants clean test-env check-env
 
 PY := .venv/bin/python
 export PYTHON
@@ -54,8 +54,21 @@ docs: test-env  ## Write the tables of docs/providers/stripe.md and docs/cli.md 
 kills: test-env  ## Kill workers that take payments KILLS times (200), beside the plain SDK
 	$(PY) benchmarks/kills --kills $(or $(KILLS),200) $(if $(WRITE),--write)
 
-simulate: test-env  ## Run the property tests with many more, always new, examples
-	$(PY) -m pytest -m hypothesis --hypothesis-profile=long -o faulthandler_timeout=0
+# SEED=n or CRASH=name repeats one; SEEDS=n, PROFILE=name, STORE=sqlite and MINUTES=n say how much;
+# KILLS=n kills real processes instead.
+simulate: test-env  ## Crash at every commit and send, and in 10,000 storms, within 10 minutes
+ifdef KILLS
+	@$(PY) benchmarks/kills --kills "$(KILLS)"
+else
+	@$(PY) -m payport.testing.explorer $(if $(SEED),--seed "$(SEED)") \
+		$(if $(CRASH),--crash "$(CRASH)") $(if $(SEEDS),--seeds "$(SEEDS)") \
+		$(if $(PROFILE),--profile "$(PROFILE)") $(if $(STORE),--store "$(STORE)") \
+		$(if $(MINUTES),--minutes "$(MINUTES)")
+endif
+
+properties: test-env  ## Run property tests with many more, new examples, for 15 (MINUTES=n) minutes
+	@$(PY) scripts/properties.py $(if $(MINUTES),--minutes "$(MINUTES)") \
+		$(if $(SEED),--seed "$(SEED)")
 
 concurrency: test-env  ## Run the tests of crowds in their full sizes
 	PAYPORT_CONCURRENCY=full $(PY) -m pytest -o faulthandler_timeout=0 tests/operations/test_many_*.py

@@ -12,7 +12,7 @@ from hypothesis import settings
 # No deadline: a slow machine is not a failing promise. In CI the examples are the same each time,
 # so that a red run is the change's fault.
 settings.register_profile("default", deadline=None, print_blob=True, derandomize="CI" in os.environ)
-# `make simulate`: many more and always new examples.
+# `make properties`: many more and always new examples.
 settings.register_profile(
     "long",
     deadline=None,

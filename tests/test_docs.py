@@ -31,6 +31,7 @@ from payport.testing import (
     strategies,
     tokens,
 )
+from payport.testing.explorer.network import DISK_FAULTS, NETWORK_FAULTS
 from payport.testing.provider_contract import Harness, ProviderContract
 
 ROOT = Path(__file__).parent.parent
@@ -147,6 +148,13 @@ def test_the_page_names_every_operation_that_can_be_scripted() -> None:
     _, _, rest = TESTING.partition("The operations are ")
 
     assert set(CODE.findall(rest.partition(";")[0])) == script.OPERATIONS
+
+
+def test_the_page_names_everything_that_the_explorer_lets_go_wrong() -> None:
+    rows = table_on(TESTING, "what goes wrong", "where")
+    told = [name for cell, _ in rows for name in re.findall(r"`([^`]+)`", cell)]
+
+    assert sorted(told) == sorted([*NETWORK_FAULTS, *DISK_FAULTS])
 
 
 def test_the_page_names_every_fixture() -> None:

@@ -19,6 +19,7 @@ from payport.operations.evidence import is_declined, proves
 from payport.operations.records import OperationRecord, OperationState, ResolutionRecord
 from payport.operations.settling import (
     ended,
+    is_over,
     locked_operation,
     locked_payment,
     next_look,
@@ -108,6 +109,10 @@ class Concluding:
         intent = self.learn(tx, intent, facts, now).intent
         declined = is_declined(facts, record)
         intent = settled(intent, record)
+        if is_over(record):
+            # What became of it since, such as a customer who failed to authenticate, is the
+            # payment's to say: how the operation ended was known before.
+            return record, intent
         state = OperationState.REJECTED if declined else OperationState.CONFIRMED
         latest = max(record.latest_at, answer.provider_time or now)
         concluded = replace(
@@ -197,10 +202,7 @@ def _concerned(intent: PaymentIntent, facts: Facts) -> set[str]:
 
 def _may_be_concluded(record: OperationRecord) -> bool:
     """Whether evidence says something new: it outranks whatever was concluded without any."""
-    without_evidence = record.is_concluded and record.state is not OperationState.CONFIRMED
-    if record.state is OperationState.REJECTED and record.failure is None:
-        without_evidence = False
-    return record.state in _OPEN or without_evidence
+    return record.state in _OPEN or (record.is_concluded and not is_over(record))
 
 
 def _reopened(

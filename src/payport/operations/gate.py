@@ -10,12 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from payport.domain.outcomes import FailureKind
+from payport.operations.reckoning import Reckoning
 from payport.operations.steps import Steps, ask, wait
 from payport.providers.outcomes import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from payport.operations.clock import Clock
     from payport.providers.base import PaymentProvider
     from payport.providers.breaker import CircuitBreaker, Permit
     from payport.providers.rates import Pace
@@ -26,11 +28,18 @@ T = TypeVar("T")
 
 
 class Gate:
-    """Lets requests out at a pace, while the provider is well."""
+    """
+    Lets requests out at a pace, while the provider is well.
 
-    def __init__(self, breaker: CircuitBreaker, pace: Pace) -> None:
+    Attributes:
+        reckoning: What time it is, by the provider too: whatever it answers passes here.
+    """
+
+    def __init__(self, breaker: CircuitBreaker, pace: Pace, clock: Clock) -> None:
         self.breaker = breaker
+        self.reckoning: Reckoning = Reckoning(clock)
         self._pace = pace
+        self._clock = clock
 
     def entered(self, remaining: Callable[[], float]) -> Steps[Permit | Failure]:
         """
@@ -53,10 +62,12 @@ class Gate:
         permit = yield from self.entered(remaining)
         if isinstance(permit, Failure):
             return permit
+        asked_at = self._clock.monotonic()
         try:
             outcome = yield from ask(question)
         except BaseException:
             permit.leave(None)
             raise
+        self.reckoning.hear(outcome, asked_at)
         permit.leave(outcome)
         return outcome

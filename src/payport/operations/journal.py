@@ -61,7 +61,7 @@ class Journal:
         self.gate = gate
         self.concluding: Concluding = Concluding(settings)
         self.leases: Leases = Leases(settings)
-        self._preparing = Preparing(settings, spec, render, self.leases)
+        self._preparing = Preparing(settings, spec, render, self.leases, gate.reckoning)
         self._sending = Sending(settings, spec, self.leases, gate)
         self.resolving: Resolving = Resolving(settings, spec, self._sending, gate)
 

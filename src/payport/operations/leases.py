@@ -55,12 +55,13 @@ class Leases:
             concluded_at=None,
         )
 
-    def renew(self, tx: Transaction, claimed: OperationRecord) -> bool:
-        """Lengthen our lease for another try; False where it is not ours any more."""
+    def renew(self, tx: Transaction, claimed: OperationRecord) -> OperationRecord | None:
+        """Lengthen our lease for another try; the row with it, or None where it is not ours."""
         record = locked_operation(tx, claimed.id)
         if record.state is not OperationState.SENT or record.fencing != claimed.fencing:
-            return False
+            return None
         now = self._settings.clock.now()
         until, latest = self.end(now), max(record.latest_at, now)
-        tx.save_operation(replace(record, lease_until=until, next_look_at=until, latest_at=latest))
-        return True
+        renewed = replace(record, lease_until=until, next_look_at=until, latest_at=latest)
+        tx.save_operation(renewed)
+        return renewed

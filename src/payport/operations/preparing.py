@@ -18,7 +18,13 @@ from payport.operations.evidence import baseline
 from payport.operations.keys import KeyParts, derive_key
 from payport.operations.plan import Beginning, Begun, Concluded
 from payport.operations.records import OperationRecord, OperationState
-from payport.operations.settling import locked_operation, locked_payment, released, saved
+from payport.operations.settling import (
+    is_over,
+    locked_operation,
+    locked_payment,
+    released,
+    saved,
+)
 from payport.providers.commands import (
     Command,
     ConfirmPayment,
@@ -33,6 +39,7 @@ if TYPE_CHECKING:
     from payport.domain.payment_intent import PaymentIntent
     from payport.operations.leases import Leases
     from payport.operations.plan import JournalSettings, Plan
+    from payport.operations.reckoning import Reckoning
     from payport.providers.spec import ProviderSpec
     from payport.storage.base import Transaction
 
@@ -99,11 +106,13 @@ class Preparing:
         spec: ProviderSpec,
         render: Callable[[Command, str], Request],
         leases: Leases,
+        reckoning: Reckoning,
     ) -> None:
         self._settings = settings
         self._spec = spec
         self._render = render
         self._leases = leases
+        self._reckoning = reckoning
 
     # -- prepare --------------------------------------------------------------------------------
 
@@ -118,7 +127,7 @@ class Preparing:
         if record is None:
             return None
         self._check_same(record, plan)
-        if not _is_over(record):
+        if not is_over(record):
             return None
         return Concluded(record=record, intent=locked_payment(tx, record))
 
@@ -213,7 +222,7 @@ class Preparing:
             state=OperationState.PREPARED if message is not None else OperationState.CONFIRMED,
             prepared_at=now,
             latest_at=now,
-            send_before=self._send_before(begun.command, now),
+            send_before=self._send_before(begun.command),
             concluded_at=now if message is None else None,
         )
 
@@ -251,7 +260,7 @@ class Preparing:
             record = locked_operation(tx, plan.identity.id)
             intent = stored or locked_payment(tx, record)
         now = self._settings.clock.now()
-        if _is_over(record) or self._leases.is_held(record, owner, now):
+        if is_over(record) or self._leases.is_held(record, owner, now):
             return Claim(record=record, intent=intent, granted=False)
         self._check_account(record, account, plan)
         tx.check_sendable(self._settings.environment, count=True)
@@ -272,8 +281,9 @@ class Preparing:
             self._leases.taken(record, owner, now),
             doubtful=record.doubtful or resume,
             sends=record.sends + 1,
-            first_sent_at=record.first_sent_at or now,
-            send_before=self._send_before(message.command, now) if message else record.send_before,
+            # The earliest it can be: a key is rather taken for older than it is than for younger.
+            first_sent_at=record.first_sent_at or self._reckoning.earliest(),
+            send_before=self._send_before(message.command) if message else record.send_before,
         )
         if trusted:
             tx.swap_operation(record, claimed)
@@ -307,14 +317,14 @@ class Preparing:
                 reference=plan.reference,
             )
 
-    def _send_before(self, command: Command, now: datetime) -> datetime:
+    def _send_before(self, command: Command) -> datetime:
         """
         Until when recovery may send the command again, if it was sent at all.
 
         A customer who is present is not charged hours later. What needs no customer is sent while
         the provider knows the key, which bounds every send anyway.
         """
-        life = self._spec.idempotency.life
+        now, life = self._reckoning.earliest(), self._spec.idempotency.life
         if life is None or _charges_somebody_present(command):
             return now + self._settings.send_within
         return now + life
@@ -343,12 +353,6 @@ def check_home(intent: PaymentIntent, provider: str, account: Account, operation
             operation=operation,
             reference=intent.reference,
         )
-
-
-def _is_over(record: OperationRecord) -> bool:
-    """Whether facts concluded it, also by saying no. Failures of the request may be mended."""
-    declined = record.state is OperationState.REJECTED and record.failure is None
-    return declined or record.state is OperationState.CONFIRMED
 
 
 def _bare(command: Command) -> Command:

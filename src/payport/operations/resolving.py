@@ -93,6 +93,8 @@ class Resolving:
             case Resolution.REPLAY:
                 if message.exact is None or not self._may_replay(turn.record):
                     return None
+                # Asked again before each write: a try may wait, and a clock may jump meanwhile.
+                turn.may_send = lambda: self._may_replay(turn.record)
                 return (yield from self._sending.sent(turn, message))
             case Resolution.RETRIEVE:
                 return (yield from self._retrieved(turn, message))
@@ -110,8 +112,8 @@ class Resolving:
 
     def _may_replay(self, record: OperationRecord) -> bool:
         """Whether the same request may still be sent: the key lives, and nobody is too late."""
-        now = self._settings.clock.now()
-        return record.request is not None and now < record.send_before and self._key_lives(record)
+        in_time = self._gate.reckoning.latest() < record.send_before
+        return record.request is not None and in_time and self._key_lives(record)
 
     def _key_lives(self, record: OperationRecord) -> bool:
         """Whether the provider is certain to know the key still."""
@@ -123,7 +125,7 @@ class Resolving:
         now = self._settings.clock.now()
         if record.first_sent_at is None or now < record.latest_at - CLOCK_TOLERANCE:
             return timedelta.max
-        return max(now, record.latest_at) - record.first_sent_at
+        return max(self._gate.reckoning.latest(), record.latest_at) - record.first_sent_at
 
     def _retrieved(self, turn: Turn, message: Message) -> Steps[Outcome | None]:
         ref: str | None = getattr(message.command, "payment_ref", None)

@@ -7,7 +7,7 @@ hide an earlier doubt.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,11 @@ __all__ = ["Sending", "Turn", "doubt_in"]
 _SHORTEST_TIMEOUT = 0.05
 
 
+def always() -> bool:
+    """There is no time after which it is too late."""
+    return True
+
+
 @dataclass(slots=True, kw_only=True)
 class Turn:
     """
@@ -47,12 +52,14 @@ class Turn:
         deadline: How much of the caller's time is left.
         lease: How much of the lease is left, by the monotonic clock; begun before the store wrote
             it, so it ends here first.
+        may_send: Asked before each write to the wire: whether it is not too late for it by now.
     """
 
     record: OperationRecord
     message: Message | None
     deadline: Deadline
     lease: Deadline
+    may_send: Callable[[], bool] = always
 
 
 class Sending:
@@ -110,18 +117,22 @@ class Sending:
         held = yield from self._held(turn, timeout)
 
         def guard() -> None:
-            if not held or min(turn.deadline.remaining(), turn.lease.remaining()) <= 0:
+            left = min(turn.deadline.remaining(), turn.lease.remaining())
+            if not held or left <= 0 or not turn.may_send():
                 raise SendRefused
 
         call = Call(key=turn.record.key, timeout=timeout, guard=guard, exact=message.exact)
+        asked_at = self._settings.clock.monotonic()
         try:
-            return (yield from ask(lambda provider: _perform(provider, message.command, call)))
+            outcome = yield from ask(lambda provider: _perform(provider, message.command, call))
         except SendRefused as refused:
             why = "the time for this operation is over; this try was not sent"
             return Failure(kind=FailureKind.UNAVAILABLE, message=why, cause=refused)
         except Exception as error:  # noqa: BLE001 - whatever it was, it came after a possible send
             why = f"the adapter failed: {type(error).__name__}"
             return Failure(kind=FailureKind.UNKNOWN, message=why, cause=error)
+        self._gate.reckoning.hear(outcome, asked_at)
+        return outcome
 
     def _held(self, turn: Turn, timeout: float) -> Steps[bool]:
         """Whether the lease covers one more request; it is renewed where it does not."""
@@ -129,9 +140,10 @@ class Sending:
             return True
         renewed = Deadline(self._settings.clock, self._settings.lease)
         ours = yield from transact(lambda tx: self._leases.renew(tx, turn.record))
-        if ours:
-            turn.lease = renewed
-        return ours
+        if ours is None:
+            return False
+        turn.record, turn.lease = ours, renewed
+        return True
 
     def timeout(self, deadline: Deadline) -> float:
         """Seconds that the next request may take."""

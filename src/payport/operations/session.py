@@ -207,4 +207,4 @@ class Session:
 def _gate(settings: JournalSettings, name: str) -> Gate:
     clock = settings.clock
     breaker = CircuitBreaker(name, settings.breaker, clock.monotonic)
-    return Gate(breaker, rate_limit(settings.rate, clock.monotonic))
+    return Gate(breaker, rate_limit(settings.rate, clock.monotonic), clock)

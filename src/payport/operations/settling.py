@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ended",
     "given_up",
+    "is_over",
     "locked_operation",
     "locked_payment",
     "next_look",
@@ -67,6 +68,12 @@ def saved(
 ) -> PaymentIntent:
     """The payment as it was given, tokens and all, with the version that it is stored with."""
     return intent.evolve(version=tx.save_payment(intent, before=before).version)
+
+
+def is_over(record: OperationRecord) -> bool:
+    """Whether facts concluded it, also by saying no. Failures of the request may be mended."""
+    declined = record.state is OperationState.REJECTED and record.failure is None
+    return declined or record.state is OperationState.CONFIRMED
 
 
 def ended(record: OperationRecord, state: OperationState, now: datetime) -> OperationRecord:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from payport.testing.bank.books import Entry, EntryKind, Fees
     from payport.testing.bank.records import Refused
     from payport.testing.clock import FakeClock
+    from payport.testing.explorer.explorer import CrashExplorer
     from payport.testing.fake_provider import AsyncFakeProvider, FakeProvider
     from payport.testing.faults import (
         Conflict,
@@ -52,6 +53,7 @@ __all__ = [
     "Crash",
     "CrashAfter",
     "CrashBefore",
+    "CrashExplorer",
     "Declined",
     "Entry",
     "EntryKind",
@@ -86,6 +88,7 @@ _HOMES = {
     "bank.books": ("Entry", "EntryKind", "Fees"),
     "bank.records": ("Refused",),
     "clock": ("FakeClock",),
+    "explorer.explorer": ("CrashExplorer",),
     "fake_provider": ("AsyncFakeProvider", "FakeProvider"),
     "faults": (
         *("Conflict", "ConnectionRefused", "Crash", "CrashAfter", "CrashBefore", "Fault"),

@@ -1,0 +1,154 @@
+"""
+`python -m payport.testing.explorer`: many seeds on all cores, every crash, or one of them again.
+
+    python -m payport.testing.explorer                             10,000 seeds, then every crash
+    python -m payport.testing.explorer --seeds 500 --profile keyless --store sqlite
+    python -m payport.testing.explorer --seed 123 --profile stripe_like        what happened in it
+    python -m payport.testing.explorer --crash refund/7/recovery/3 --profile stripe_like
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, TypeAlias
+
+from payport.domain.errors import InvalidRequest
+from payport.testing.explorer.explorer import CrashExplorer
+from payport.testing.explorer.outcome import Outcome, Report
+from payport.testing.explorer.processors import PROFILES
+from payport.testing.explorer.stores import STORES
+
+__all__ = ["main", "profile_of"]
+
+SEEDS: Final = 10_000
+MINUTES: Final = 10.0
+_CHUNK: Final = 25
+_FAKES: Final = ("stripe_like", "adyen_like", "keyless")
+
+
+def profile_of(seed: int) -> str:
+    """The profile that a seed has where none is named: each in turn, and Stripe's wire at times."""
+    return "stripe" if seed % 20 == 19 else _FAKES[seed % 3]  # noqa: PLR2004 - one of twenty
+
+
+@dataclass(frozen=True, slots=True)
+class _Storms:
+    """Some seeds."""
+
+    seeds: Sequence[int]
+    profile: str
+    store: str
+
+    def __call__(self) -> Report:
+        report = Report()
+        for seed in self.seeds:
+            explorer = CrashExplorer(self.profile or profile_of(seed), self.store)
+            report.add(explorer.storm(seed))
+        return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Crashes:
+    """Every crash of one operation at one processor."""
+
+    profile: str
+    store: str
+    case: str
+    pairs: bool
+
+    def __call__(self) -> Report:
+        return CrashExplorer(self.profile, self.store).crashes(pairs=self.pairs, case=self.case)
+
+
+_Job: TypeAlias = Callable[[], Report]
+
+
+def _do(job: _Job) -> Report:
+    return job()
+
+
+def _jobs(options: argparse.Namespace) -> Iterator[_Job]:
+    seeds = iter(range(options.first, options.first + options.seeds))
+    while chunk := list(islice(seeds, _CHUNK)):
+        yield _Storms(chunk, options.profile, options.store)
+    if options.crashes == "none":
+        return
+    pairs = options.crashes == "pairs"
+    for profile in (options.profile,) if options.profile else _FAKES:
+        for case in CrashExplorer.cases():
+            yield _Crashes(profile, options.store, case, pairs)
+
+
+def _explored(jobs: Iterable[_Job], cores: int, ends: float) -> tuple[Report, bool]:
+    """What all jobs came to, and whether the time was enough for them."""
+    report, left = Report(), iter(jobs)
+    with ProcessPoolExecutor(max_workers=cores) as pool:
+        running: set[Future[Report]] = {pool.submit(_do, job) for job in islice(left, 2 * cores)}
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                report.merge(future.result())
+            if time.monotonic() < ends:
+                running |= {pool.submit(_do, job) for job in islice(left, len(done))}
+    return report, next(left, None) is None
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m payport.testing.explorer", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add = parser.add_argument
+    add("--seeds", type=int, default=SEEDS, help="how many seeds (default: %(default)s)")
+    add("--first", type=int, default=0, help="the first of them (default: %(default)s)")
+    add("--seed", type=int, help="this seed alone, with what happened in it")
+    add("--crash", help="this crash alone, as a report names it")
+    add("--profile", default="", choices=["", *PROFILES], help="one processor (default: all)")
+    add("--store", default="memory", choices=STORES, help="where journals are (default: memory)")
+    add("--crashes", default="pairs", choices=["none", "singles", "pairs"], help="after the seeds")
+    add("--cores", type=int, default=os.cpu_count() or 1, help="processes (default: %(default)s)")
+    add("--minutes", type=float, default=MINUTES, help="begin nothing new after them (%(default)s)")
+    return parser.parse_args(arguments)
+
+
+def _replayed(options: argparse.Namespace) -> Outcome:
+    if options.crash is not None:
+        explorer = CrashExplorer(options.profile or _FAKES[0], options.store)
+        return explorer.crash(options.crash)
+    explorer = CrashExplorer(options.profile or profile_of(options.seed), options.store)
+    return explorer.storm(options.seed, telling=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Explore, say what came of it, and return the exit status: 1 where something did not hold."""
+    options = _options(arguments)
+    write = sys.stdout.write
+    if options.seed is not None or options.crash is not None:
+        try:
+            outcome = _replayed(options)
+        except InvalidRequest as wrong:
+            write(f"{wrong}\n")
+            return 2
+        write("".join(f"{line}\n" for line in outcome.history))
+        write(f"{'FAILED: ' if outcome.broken else 'held: '}{outcome}\n")
+        return int(bool(outcome.broken))
+    began = time.monotonic()
+    report, whole = _explored(_jobs(options), options.cores, began + 60 * options.minutes)
+    seconds = time.monotonic() - began
+    write(f"{report}\n")
+    write(f"{seconds:.0f} s on {options.cores} cores: {report.worlds / seconds:.1f} worlds/s, ")
+    write(f"{report.operations / seconds:.0f} operations/s\n")
+    if not whole:
+        write(f"{options.minutes:g} minutes were over before all of it was explored\n")
+    if report.failures:
+        write("repeat one with: python -m payport.testing.explorer (or make simulate SEED=...)\n")
+    return int(not report.ok)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""
+Processes: clients of one shop, each on a machine with a clock of its own.
+
+A process is the client's own code over the shared store and bank, carried out by tasks. What it
+writes and sends passes a `Stage`, which knows whose turn it is. A process that died does nothing
+any more; nothing is left of it but what it committed and sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from payport.client.operations import AsyncOperations
+from payport.client.payments import AsyncPayments
+from payport.client.refunds import AsyncRefunds
+from payport.client.runners import AsyncRunner
+from payport.client.webhooks import AsyncWebhooks
+from payport.operations.plan import JournalSettings
+from payport.operations.session import Session
+from payport.operations.steps import Steps, drive_async
+from payport.providers.retries import DEFAULT_RETRIES, RetryPolicy
+from payport.testing.explorer.tasks import Pause, Point, reach
+
+if TYPE_CHECKING:
+    from payport.providers.base import AsyncPaymentProvider
+    from payport.storage.base import AsyncStore
+    from payport.testing.clock import FakeClock
+    from payport.webhooks.handlers import Handlers
+
+__all__ = ["SCOPE", "MachineClock", "Process"]
+
+T = TypeVar("T")
+
+SCOPE: Final = "explorer"
+
+#: Chance is the explorer's alone, so that a seed says everything.
+_NO_JITTER: Final = RetryPolicy(
+    rules=MappingProxyType(
+        {kind: replace(rule, jitter=0.0) for kind, rule in DEFAULT_RETRIES.rules.items()}
+    )
+)
+
+
+class MachineClock:
+    """
+    A machine's clocks: a wall clock that may be wrong, and a monotonic one that is not.
+
+    Attributes:
+        skew: How far the wall clock is ahead of the world's.
+    """
+
+    def __init__(self, world: FakeClock) -> None:
+        self._world = world
+        self.skew: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        """What the wall clock says."""
+        return self._world.now() + self.skew
+
+    def monotonic(self) -> float:
+        """Seconds since the world began."""
+        return self._world.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Not here: whoever waits blocks everybody."""
+        raise NotImplementedError
+
+    async def asleep(self, seconds: float) -> None:
+        """Let others go on until the time is over."""
+        await reach(Pause(Point.ASLEEP, seconds=max(0.0, seconds)))
+
+
+class _Runner(AsyncRunner):
+    """Carries steps out without an event loop: whoever holds the task is the loop."""
+
+    async def __call__(self, steps: Steps[T]) -> T:
+        return await drive_async(steps, self.ports)
+
+
+class Process:
+    """
+    One process of the shop.
+
+    Attributes:
+        alive: Whether it was not killed.
+        elsewhere: Whether it is at another account or provider than the others.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        provider: AsyncPaymentProvider,
+        store: AsyncStore,
+        clock: MachineClock,
+        handlers: Handlers,
+        elsewhere: bool = False,
+    ) -> None:
+        self.name = name
+        self.clock = clock
+        self.elsewhere = elsewhere
+        self.alive: bool = True
+        self.provider = provider
+        settings = JournalSettings(
+            scope=SCOPE,
+            environment=provider.environment,
+            clock=clock,
+            retries=_NO_JITTER,
+            on_events=handlers.subscribe,
+        )
+        self.session: Session = Session(settings=settings, provider=provider, handlers=handlers)
+        runner: Any = _Runner(store, provider, clock)
+        self.payments: AsyncPayments = AsyncPayments(self.session, runner)
+        self.refunds: AsyncRefunds = AsyncRefunds(self.session, runner)
+        self.operations: AsyncOperations = AsyncOperations(self.session, runner)
+        self.webhooks: AsyncWebhooks = AsyncWebhooks(self.session, runner)
+
+    def __repr__(self) -> str:
+        return self.name
