@@ -107,12 +107,16 @@ class Crowd:
 @asynccontextmanager
 async def watched(pay):
     """How many connections to the provider a client has: looked at again and again."""
-    pool = pay._session._provider._send._client()._transport._pool
+    transport = pay._session._provider._send._client()._transport
     seen = []
+
+    def connections():
+        pool = transport.client.connector  # aiohttp's, behind httpx's interface
+        return len(pool._acquired) + sum(map(len, pool._conns.values()))
 
     async def look():
         while True:
-            seen.append(len(pool.connections))
+            seen.append(connections())
             await asyncio.sleep(0.005)
 
     looking = asyncio.create_task(look())
