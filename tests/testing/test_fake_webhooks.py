@@ -36,6 +36,7 @@ from payport.testing import (
     keyless,
     stripe_like,
 )
+from payport.testing._heard import heard
 from payport.testing.fake.outbox import SIGNATURE_HEADER, signature
 
 SECRET = "whsec_fake_0001"
@@ -47,7 +48,7 @@ def fake():
 
 
 def parse(fake, request, *, later=0.0):
-    return fake.parse_webhook(request, now=fake.clock.now() + timedelta(seconds=later))
+    return heard(fake, request, fake.clock.now() + timedelta(seconds=later))
 
 
 def signed(fake, body, *, secret=SECRET, at=None):

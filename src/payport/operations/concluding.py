@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from payport.domain.apply import Applied, apply
+from payport.domain.apply import apply
 from payport.domain.facts import AttemptFact, Facts, RefundStatus
 from payport.domain.outcomes import Certainty, combine
 from payport.operations.evidence import is_declined, proves
@@ -30,11 +30,12 @@ from payport.providers.commands import Operation, command_from_json
 from payport.providers.outcomes import Answer, Failure, Outcome
 
 if TYPE_CHECKING:
+    from payport.domain.events import DomainEvent
     from payport.domain.payment_intent import PaymentIntent
     from payport.operations.plan import JournalSettings
     from payport.storage.base import Transaction
 
-__all__ = ["Concluding", "Observed"]
+__all__ = ["Concluding", "Learned", "Observed"]
 
 _log = logging.getLogger("payport.operations")
 
@@ -45,10 +46,20 @@ class Observed(NamedTuple):
 
     Attributes:
         tie: Whether time could not order one of them against what was known; see `Applied.tie`.
+        events: What nobody had learned before.
     """
 
     intent: PaymentIntent
     tie: bool
+    events: tuple[DomainEvent, ...]
+
+
+class Learned(NamedTuple):
+    """What applying facts brought: see `Applied`, but of its events only the new ones."""
+
+    intent: PaymentIntent
+    tie: bool
+    events: tuple[DomainEvent, ...]
 
 
 class Concluding:
@@ -93,6 +104,8 @@ class Concluding:
         intent = self.learn(tx, intent, facts, now).intent
         declined = is_declined(facts, record)
         intent = settled(intent, record)
+        if record.doubtful or record.sends > 1:
+            self.reconsider(tx, intent, now)
         state = OperationState.REJECTED if declined else OperationState.CONFIRMED
         latest = max(record.latest_at, answer.provider_time or now)
         concluded = replace(
@@ -155,15 +168,27 @@ class Concluding:
                 _reopened(tx, record, state, now)
             tx.save_operation(ended(record, state, now))
             intent = settled(intent, record)
-        return Observed(saved(tx, intent), tie=applied.tie)
+        self.reconsider(tx, intent, now)
+        return Observed(saved(tx, intent), tie=applied.tie, events=applied.events)
 
-    def learn(self, tx: Transaction, intent: PaymentIntent, facts: Facts, now: datetime) -> Applied:
+    def reconsider(self, tx: Transaction, intent: PaymentIntent, now: datetime) -> None:
+        """
+        Make those webhooks due that came before it was known that they are about this payment.
+
+        Only what was not answered at once needs this: otherwise none has been given up yet.
+        """
+        for attempt in intent.attempts:
+            tx.reconsider(
+                provider=intent.provider, environment=intent.environment, ref=attempt.ref, now=now
+            )
+
+    def learn(self, tx: Transaction, intent: PaymentIntent, facts: Facts, now: datetime) -> Learned:
         """Apply facts to a locked payment and store the events this makes; does not save it."""
         applied = apply(intent, facts)
         new = tx.add_events(applied.events, at=now)
         if new:
             self._settings.on_events(tx, new, now)
-        return applied
+        return Learned(applied.intent, tie=applied.tie, events=tuple(new))
 
 
 #: States in which evidence may still come.

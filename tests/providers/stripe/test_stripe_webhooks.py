@@ -41,6 +41,7 @@ from payport.domain.money import Money
 from payport.domain.payment_intent import PaymentIntent, PaymentStatus
 from payport.providers.deliveries import WebhookRequest
 from payport.providers.stripe import API_VERSION, webhooks
+from payport.testing._heard import heard
 
 BODY = json.dumps(event("payment_intent.succeeded", payment())).encode()
 
@@ -48,7 +49,7 @@ BODY = json.dumps(event("payment_intent.succeeded", payment())).encode()
 def read(request: WebhookRequest, at: Any = MOMENT, secrets: Any = (SECRET,)) -> Any:
     """What is read, or None where it is rejected; anything else that is raised is a failure."""
     try:
-        return adapter(webhook_secrets=list(secrets)).parse_webhook(request, now=at)
+        return heard(adapter(webhook_secrets=list(secrets)), request, at)
     except WebhookRejected:
         return None
 
