@@ -226,4 +226,3 @@ class ReadsTheFirstStatementAlone(FakeAdapter):
         if b"payment.done" not in body:
             return super().read_webhook(body)
         return ()
-

@@ -132,7 +132,7 @@ def run_listing(session: Session, state: InboxState | str | None) -> ListingStep
 
 
 def _query(session: Session, state: InboxState | str | None, operation: str) -> InboxQuery:
-    known = checked_status(state, InboxState, operation=operation)
+    known = checked_status(session.spec.limits, state, InboxState, operation)
     return InboxQuery(
         provider=session.spec.name,
         environment=session.environment,
@@ -156,9 +156,7 @@ def as_operations() -> Operations:
     return {name: _operation(*name.split(".")) for name in OPERATIONS}
 
 
-def _operation(
-    resource: str, method: str
-) -> Callable[[Session, Mapping[str, Any]], Steps[Any]]:
+def _operation(resource: str, method: str) -> Callable[[Session, Mapping[str, Any]], Steps[Any]]:
     kind: Any = {"payments": Payments, "refunds": Refunds}[resource]
 
     def steps(session: Session, arguments: Mapping[str, Any]) -> Steps[Any]:

@@ -110,7 +110,7 @@ class Webhooks:
         work_until(self._session, self._drive, self._operations, stop, seconds)
 
     def list(self, *, state: InboxState | str | None = None) -> Listing[InboxRow]:
-        """The received deliveries, newest first, as a lazy iterable with `.page(cursor=, limit=)`."""
+        """Received deliveries, newest first, as a lazy iterable with `.page(cursor=, limit=)`."""
         return Listing(delivery_listing(self._session, state), self._drive)
 
     def runs(self, *, state: InboxState | str | None = None) -> Listing[HandlerRun]:

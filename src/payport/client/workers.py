@@ -12,8 +12,6 @@ from payport.domain.errors import StoreUnavailable
 from payport.webhooks.working import work_due
 
 if TYPE_CHECKING:
-    import asyncio
-
     from payport.client.runners import AsyncRunner, Runner
     from payport.client.webhook_steps import AsyncStop, Stop
     from payport.operations.session import Session

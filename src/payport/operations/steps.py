@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from payport.domain.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from payport.providers.base import AsyncPaymentProvider, PaymentProvider
     from payport.operations.threads import Threads
+    from payport.providers.base import AsyncPaymentProvider, PaymentProvider
     from payport.storage.base import AsyncStore, Store, Transaction
     from payport.storage.grouping import AsyncGrouped, Grouped
 

@@ -492,7 +492,9 @@ class _MemoryTransaction:
         return InboxCounts(
             deliveries=Counter(row.state for row in rows),
             runs=Counter(run.state for run in runs),
-            oldest_due=min((r.received_at for r in rows if r.state is InboxState.DUE), default=None),
+            oldest_due=min(
+                (r.received_at for r in rows if r.state is InboxState.DUE), default=None
+            ),
         )
 
     def prune_bodies(

@@ -289,12 +289,13 @@ class Statements:
             table.claimed_until > _bind("now", type_=Moment()),
         )
         self.replace_delivery: Any = sa.update(inbox).where(this)
+        until = _bind("until", type_=Moment())
         self.hold_line: Any = (
             sa.update(inbox)
             .where(*_at_place(inbox), _is_due(inbox))
             .where(table.ordering_key == _bind("this_ordering_key"), table.id != _bind("this_id"))
-            .where(table.due_at < _bind("until", type_=Moment()))
-            .values(due_at=_bind("until", type_=Moment()))
+            # No condition on the time, by which a planner would look through all that is due.
+            .values(due_at=sa.case((table.due_at < until, until), else_=table.due_at))
         )
         self.reconsider: Any = (
             sa.update(inbox)
@@ -379,9 +380,7 @@ def _free() -> tuple[ColumnElement[bool], ...]:
 
 def _claiming(table: sa.Table) -> Any:
     until = _bind("until", type_=Moment())
-    return sa.update(table).values(
-        due_at=until, claimed_until=until, fencing=table.c.fencing + 1
-    )
+    return sa.update(table).values(due_at=until, claimed_until=until, fencing=table.c.fencing + 1)
 
 
 def _latest(table: sa.Table, order: tuple[ColumnElement[Any], ...]) -> dict[Any, Any]:
@@ -393,7 +392,8 @@ def _latest(table: sa.Table, order: tuple[ColumnElement[Any], ...]) -> dict[Any,
         .order_by(*[column.desc() for column in order])
         .limit(_bind("limit", type_=sa.Integer))
     )
-    binds = [_bind("after_at", type_=Moment()), *[_bind(f"after_{c.name}") for c in names]]
+    binds: list[Any] = [_bind("after_at", type_=Moment())]
+    binds += [_bind(f"after_{column.name}") for column in names]
     further = listed.where(sa.tuple_(moment, *names) < sa.tuple_(*binds))
     made: dict[Any, Any] = {(None, False): listed, (None, True): further}
     for state in InboxState:

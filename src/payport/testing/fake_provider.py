@@ -110,7 +110,9 @@ class _Setup:
         )
 
 
-def _secrets(given: Sequence[str | Secret | WebhookSecret] | None) -> tuple[WebhookSecret, ...] | None:
+def _secrets(
+    given: Sequence[str | Secret | WebhookSecret] | None,
+) -> tuple[WebhookSecret, ...] | None:
     if given is None:
         return None
     if isinstance(given, str | Secret | WebhookSecret):

@@ -41,7 +41,7 @@ class LateTransaction:
     def __init__(
         self,
         store: AsyncStore,
-        begin: Callable[[Transaction], None],
+        begin: Callable[[Transaction], object],
         finish: Callable[[Transaction], None],
     ) -> None:
         self._store = store
@@ -135,11 +135,11 @@ class LateTransaction:
 
         self._verdict = self._loop.create_future()
         self._tell(connection)
-        well: bool = await_only(self._verdict)
-        return well
+        return bool(await_only(self._verdict))
 
     def _waited_in_thread(self, connection: Any) -> bool:
-        self._jobs = jobs = queue.SimpleQueue()
+        jobs: queue.SimpleQueue[Callable[[], bool | None]] = queue.SimpleQueue()
+        self._jobs = jobs
         self._loop.call_soon_threadsafe(self._tell, connection)
         while True:
             well = jobs.get()()
@@ -151,7 +151,7 @@ class LateTransaction:
             self._begun.set_result(connection)
 
 
-class _TakenBack(Exception):  # noqa: N818 - no error, and never seen outside
+class _TakenBack(Exception):
     """The handler failed, and its transaction is taken back."""
 
 

@@ -115,7 +115,7 @@ def deliver(session: Session, run: HandlerRun, operations: Operations) -> Steps[
     return InboxState.DONE
 
 
-class _Superseded(Exception):  # noqa: N818 - no error, and never seen outside
+class _Superseded(Exception):
     """Another worker took the run over: its lease had ended."""
 
 

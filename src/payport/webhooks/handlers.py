@@ -36,21 +36,21 @@ __all__ = ["AsyncHandler", "Handler", "Handlers", "Register", "SyncHandler"]
 Handler: TypeAlias = Callable[[Any, Any], Any]
 
 E = TypeVar("E", bound=DomainEvent)
-T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
 
 #: A plain function of what it handles, in a client of either colour.
-SyncHandler: TypeAlias = Callable[[T_co, "HandlerTransaction"], None]
+SyncHandler: TypeAlias = Callable[[T, "HandlerTransaction"], None]
 #: A coroutine function of it, in a client that awaits.
-AsyncHandler: TypeAlias = Callable[[T_co, "AwaitedTransaction"], Coroutine[Any, Any, None]]
+AsyncHandler: TypeAlias = Callable[[T, "AwaitedTransaction"], Coroutine[Any, Any, None]]
 
 
-class Register(Protocol[T_co]):
+class Register(Protocol[T]):
     """A decorator that registers a function and returns it as it is."""
 
     @overload
-    def __call__(self, handler: AsyncHandler[T_co], /) -> AsyncHandler[T_co]: ...
+    def __call__(self, handler: AsyncHandler[T], /) -> AsyncHandler[T]: ...
     @overload
-    def __call__(self, handler: SyncHandler[T_co], /) -> SyncHandler[T_co]: ...
+    def __call__(self, handler: SyncHandler[T], /) -> SyncHandler[T]: ...
 
 
 class Handlers:

@@ -101,13 +101,12 @@ def _rows(
     kept, hashed = without_client_secrets(body), hashlib.sha256(body).hexdigest()
     try:
         rows = [
-            _row(session, delivery, position, kept, hashed, now)
+            replace(_row(session, delivery, now), body=kept, digest=hashed, position=position)
             for position, delivery in enumerate(deliveries)
         ]
         for row in rows:
-            # Whatever the provider's words are, they can be written down.
-            "".join([row.ordering_key, row.type, row.attempt_ref or "", row.tag or ""]).encode()
-            "".join([row.account or "", row.api_version or ""]).encode()
+            words = (row.ordering_key, row.type, row.attempt_ref, row.tag, row.account)
+            "".join([word or "" for word in (*words, row.api_version)]).encode()
     except UnicodeError:
         # JSON can name half of a surrogate pair, which no digest and no store can write down.
         rows = []
@@ -117,14 +116,7 @@ def _rows(
     raise WebhookRejected(message, operation=_RECEIVE, field="body")
 
 
-def _row(
-    session: Session,
-    delivery: Delivery,
-    position: int,
-    body: bytes,
-    hashed: str,
-    now: datetime,
-) -> InboxRow:
+def _row(session: Session, delivery: Delivery, now: datetime) -> InboxRow:
     stray = _stray(session, delivery)
     # One that came to the wrong endpoint must not pass for the one that will come to the right one.
     key = delivery.dedupe_key if stray is None else f"{delivery.dedupe_key}@{stray[0]}"
@@ -141,9 +133,8 @@ def _row(
         attempt_ref=delivery.attempt_ref,
         tag=delivery.tag,
         api_version=delivery.api_version,
-        body=body,
-        position=position,
-        digest=hashed,
+        body=None,
+        digest="",
         occurred_at=delivery.occurred_at,
         received_at=now,
         state=InboxState.DUE if stray is None else InboxState.QUARANTINED,
@@ -169,9 +160,7 @@ def _stray(session: Session, delivery: Delivery) -> tuple[str, str] | None:
     return None
 
 
-def _stored(
-    tx: Transaction, session: Session, rows: Sequence[InboxRow], now: datetime
-) -> Receipt:
+def _stored(tx: Transaction, session: Session, rows: Sequence[InboxRow], now: datetime) -> Receipt:
     status = ReceiptStatus.DUPLICATE
     ids: list[str] = []
     for row in rows:
@@ -195,9 +184,7 @@ def _is_home(session: Session, there: InboxRow) -> bool:
 
 
 def _contradicted(tx: Transaction, there: InboxRow, row: InboxRow, now: datetime) -> None:
-    """
-    Keep both. Neither is believed: the object is read, also where the first was applied already.
-    """
+    """Keep both. Neither is believed: the object is read, also where the first was applied."""
     key = f"{row.dedupe_key}#{row.fingerprint}"
     why = f"it contradicts {there.id}, which came before with the same id"
     kept = replace(

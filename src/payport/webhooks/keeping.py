@@ -1,6 +1,4 @@
-"""
-What is kept of webhooks, for a person: looking, counting, trying again, deleting bodies for age.
-"""
+"""What is kept of webhooks, for a person: to look at, count, try again, and delete for its age."""
 
 from __future__ import annotations
 
@@ -51,9 +49,7 @@ class InboxStats:
 
 def stats(session: Session) -> Steps[InboxStats]:
     """Count."""
-    counts = yield from transact(
-        lambda tx: tx.inbox_counts(session.spec.name, session.environment)
-    )
+    counts = yield from transact(lambda tx: tx.inbox_counts(session.spec.name, session.environment))
     return InboxStats(
         deliveries={state: counts.deliveries.get(state, 0) for state in InboxState},
         runs={state: counts.runs.get(state, 0) for state in InboxState},

@@ -84,8 +84,9 @@ class Outbox:
             InvalidRequest: The topic is no text, or the body no JSON, or too large.
             SensitiveData: It holds card data.
         """
-        wrong = not isinstance(topic, str) or not topic.isprintable()
-        if wrong or not 0 < len(topic) <= _LONGEST_TOPIC or topic.startswith(_OPERATION):
+        given: object = topic
+        named = isinstance(given, str) and given.isprintable() and len(given) <= _LONGEST_TOPIC
+        if not named or not topic or topic.startswith(_OPERATION):
             message = "must be a short name of your own, such as 'mail.receipt'"
             raise InvalidRequest(message, operation=_SEND, field="topic")
         return self._add(topic, body, _SEND, "body")
@@ -177,5 +178,5 @@ def _rich(value: Any) -> Any:
             return Money(minor, currency)
         return {key: _rich(item) for key, item in items.items()}
     if isinstance(value, list):
-        return [_rich(item) for item in cast("list[Any]", value)]
+        return [_rich(item) for item in cast("Any", value)]
     return value

@@ -35,7 +35,7 @@ _log = logging.getLogger("payport.webhooks")
 
 _PROCESS: Final = "webhooks.process"
 #: When to look again for a payment that may not be known yet: its answer or its first commit is
-#: still under way. Afterwards the delivery is foreign, until a payment turns up that has its object.
+#: still under way. Afterwards the delivery is foreign, until a payment turns up that has it.
 _LOOKS: Final = (timedelta(seconds=3), timedelta(seconds=20), timedelta(seconds=120))
 _NOT_YET: Final = "no payment here is known to have its object yet"
 
@@ -310,9 +310,7 @@ def _unmapped(
     return tuple(new)
 
 
-def _marked(
-    tx: Transaction, claimed: InboxRow, state: InboxState, error: str | None
-) -> InboxState:
+def _marked(tx: Transaction, claimed: InboxRow, state: InboxState, error: str | None) -> InboxState:
     row = tx.delivery(claimed.id, lock=True)
     if row is None or not is_mine(row, claimed):
         return InboxState.DONE if row is None else row.state
@@ -335,7 +333,5 @@ def _postponed(
     later = failed(row, error, session.settings.clock.now(), may_die=may_die, name=row.id)
     tx.save_delivery(later)
     tx.hold_line(later, later.due_at)
-    _log.warning(
-        "delivery %s: %s, try %d: %s", later.id, later.state, later.tries, later.error
-    )
+    _log.warning("delivery %s: %s, try %d: %s", later.id, later.state, later.tries, later.error)
     return later.state

@@ -29,9 +29,7 @@ def _save(store: Store, row: InboxRow) -> None:
     store.transact(lambda tx: tx.save_delivery(row))
 
 
-def _due(
-    store: Store, now: datetime = samples.NOW, limit: int = 10, **place: Any
-) -> list[str]:
+def _due(store: Store, now: datetime = samples.NOW, limit: int = 10, **place: Any) -> list[str]:
     at = {**samples.PLACE, **place}
     rows = store.transact(lambda tx: tx.due_deliveries(**at, now=now, limit=limit))
     return [row.id for row in rows]

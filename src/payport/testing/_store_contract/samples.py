@@ -16,7 +16,6 @@ from payport.domain.facts import (
     CaptureStatus,
     DisputeFact,
     DisputeStatus,
-    Facts,
     RefundFact,
     RefundStatus,
 )

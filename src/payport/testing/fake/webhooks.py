@@ -1,5 +1,5 @@
 """
-The bank's webhooks as an application gets them: verified and their envelopes read, then their facts.
+The bank's webhooks as an application gets them: verified, their envelopes read, then their facts.
 
 Verified means signed, within five minutes of now on either side, by a secret that we hold; compared
 in constant time, and nothing of the body is read before. Whatever is wrong, whatever was sent, is a

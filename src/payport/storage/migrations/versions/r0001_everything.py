@@ -237,12 +237,13 @@ def _inbox() -> None:
     )
     line, received = (*place, "ordering_key"), ("received_at", "id")
     due, bodies = "state = 'due'", "state = 'done' AND body IS NOT NULL"
+    # First, because of two that would do SQLite takes the one that was made last.
+    op.create_index("ix_payport_inbox_received", table, [*place, *received])
     _index_only("ix_payport_inbox_due", table, due, *place, "due_at", *received)
     _index_only("ix_payport_inbox_line", table, due, *line, *received)
     _index_only("ix_payport_inbox_claimed", table, "claimed_until IS NOT NULL", *line)
     _index_only("ix_payport_inbox_foreign", table, "state = 'foreign'", *place, "attempt_ref")
     _index_only("ix_payport_inbox_bodies", table, bodies, *place, "received_at")
-    op.create_index("ix_payport_inbox_received", table, [*place, *received])
     left = "state IN ('foreign', 'quarantined', 'dead')"
     _index_only("ix_payport_inbox_left", table, left, *place, "state", *received)
 
@@ -267,6 +268,6 @@ def _handler_runs() -> None:
         _check(table, "fencing_not_negative", "fencing >= 0"),
         _key(table, "event_id", "handler"),
     )
-    _index_only("ix_payport_handler_runs_due", table, "state = 'due'", *place, *order)
     op.create_index("ix_payport_handler_runs_latest", table, [*place, *order])
+    _index_only("ix_payport_handler_runs_due", table, "state = 'due'", *place, *order)
     _index_only("ix_payport_handler_runs_dead", table, "state = 'dead'", *place, *order)
