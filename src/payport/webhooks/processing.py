@@ -74,25 +74,25 @@ def claim_due(session: Session, limit: int) -> Steps[list[InboxRow]]:
     return transact(work)
 
 
-def claim_one(session: Session, row_id: str) -> Steps[InboxRow]:
+def claim_one(session: Session, row_id: str) -> Steps[tuple[InboxRow, bool]]:
     """
-    Take one delivery, due or not yet. It is returned as it was if there is nothing to do for it, or
-    not now: somebody is at work on its payment.
+    Take one delivery, due or not yet, and say whether it was taken: there may be nothing to do for
+    it, or not now, because somebody is at work on its payment.
 
     Raises:
         NotFound: There is no such delivery.
     """
 
-    def work(tx: Transaction) -> InboxRow:
+    def work(tx: Transaction) -> tuple[InboxRow, bool]:
         row = tx.delivery(row_id, lock=True)
         if row is None:
             message = "the inbox holds no such delivery"
             raise NotFound(message, operation=_PROCESS, reference=row_id)
         if row.state is not InboxState.DUE or not is_ours(session, row):
-            return row
+            return row, False
         if tx.is_at_work(row, session.settings.clock.now()):
-            return row
-        return _claimed(tx, session, [row])[0]
+            return row, False
+        return _claimed(tx, session, [row])[0], True
 
     return transact(work)
 

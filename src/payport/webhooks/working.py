@@ -56,8 +56,8 @@ def work_batch(session: Session, operations: Operations, enough: Callable[[], bo
 
 def work_one(session: Session, operations: Operations, row_id: str) -> Steps[InboxState]:
     """Process one delivery, and deliver the events that it brought. Returns where it stands."""
-    row = yield from claim_one(session, row_id)
-    if row.state is not InboxState.DUE or row.claimed_until is None or not _is_fresh(session, row):
+    row, taken = yield from claim_one(session, row_id)
+    if not taken:
         return row.state
     processed = yield from process(session, row)
     event_ids = [event.id for event in processed.events]
