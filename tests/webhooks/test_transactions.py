@@ -1,6 +1,7 @@
 """Exactly once for what a handler writes through `tx`, in every colour and on every SQL store."""
 
 import asyncio
+import itertools
 import threading
 import time
 
@@ -246,7 +247,7 @@ def test_a_handler_that_blocks_blocks_no_event_loop(shop):
 
     shop.run(main())
     assert named[0].startswith("payport-handlers")
-    assert max(b - a for a, b in zip(beats, beats[1:], strict=False)) < 0.15
+    assert max(b - a for a, b in itertools.pairwise(beats)) < 0.15
 
     shop.run(client.aclose())
     assert not [t for t in threading.enumerate() if t.name.startswith("payport-handlers")]

@@ -338,7 +338,7 @@ def test_deliveries_are_listed_and_found(shop):
     assert [row.id for row in (*page.items, *rest.items)] == listed
     assert {row.id for row in shop.pay.webhooks.list(state="due")} == set(ids)
     assert shop.pay.webhooks.get(ids[0]).type == "refund.given"
-    with pytest.raises(InvalidRequest, match="state|status"):
+    with pytest.raises(InvalidRequest, match=r"state|status"):
         shop.pay.webhooks.list(state="lost")
     with pytest.raises(NotFound):
         shop.pay.webhooks.get("inb_" + "a" * 26)

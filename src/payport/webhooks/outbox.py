@@ -84,7 +84,7 @@ class Outbox:
             InvalidRequest: The topic is no text, or the body no JSON, or too large.
             SensitiveData: It holds card data.
         """
-        given: object = topic
+        given = cast("object", topic)
         named = isinstance(given, str) and given.isprintable() and len(given) <= _LONGEST_TOPIC
         if not named or not topic or topic.startswith(_OPERATION):
             message = "must be a short name of your own, such as 'mail.receipt'"
