@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fidelity bench docs simulate clean test-env check-env
+.PHONY: help demo test check fidelity bench docs simulate fuzz clean test-env check-env
 
 PY := .venv/bin/python
 export PYTHON
@@ -52,6 +52,9 @@ docs: test-env  ## Write the tables of docs/providers/stripe.md from the code
 
 simulate: test-env  ## Run the property tests with many more, always new, examples
 	$(PY) -m pytest -m hypothesis --hypothesis-profile=long -o faulthandler_timeout=0
+
+fuzz: test-env  ## Throw broken webhooks at an endpoint for 60 s; it may only reject them
+	@$(PY) tests/webhooks/fuzz_receiving.py --seconds 60
 
 clean:  ## Remove everything that make made, .venv included
 	rm -rf .venv build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -10,6 +10,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from fuzz_receiving import fuzz
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shops import SQLITE, Kind, each_colour, kinds, usd
@@ -482,6 +483,11 @@ def test_receiving_raises_nothing_but_webhook_rejected(body, header, sign):
         FUZZED.webhooks.receive(body=raw, headers=given)
     except WebhookRejected as rejected:
         assert rejected.status in {400, 413}  # noqa: PT017 - nothing else may be raised
+
+
+def test_a_moment_of_fuzzing_finds_nothing():
+    tried, accepted = fuzz(2, seed=7)
+    assert tried > accepted > 0
 
 
 # -- secrets at rest ------------------------------------------------------------------------------

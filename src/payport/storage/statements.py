@@ -357,24 +357,33 @@ def _at_place(table: sa.FromClause) -> tuple[ColumnElement[bool], ...]:
 
 
 def _free() -> tuple[ColumnElement[bool], ...]:
-    """Nothing of the delivery's line is ahead of it, and nothing of it is claimed."""
-    ahead, claimed = inbox.alias("ahead"), inbox.alias("claimed")
+    """
+    The delivery is the first of its line, and nothing of the line is claimed.
 
-    def line(other: Any) -> sa.Exists:
+    Asked row by row, in subqueries that no planner turns into joins: with statistics that are old,
+    as those of a queue are, it would join the whole inbox to itself.
+    """
+    first, claimed = inbox.alias("first"), inbox.alias("claimed")
+
+    def in_line(column: Any, other: Any) -> Any:
         return (
-            sa.exists()
+            sa.select(column)
             .where(other.c.provider == inbox.c.provider)
             .where(other.c.environment == inbox.c.environment)
             .where(other.c.ordering_key == inbox.c.ordering_key)
+            .limit(1)
+            .correlate(inbox)
         )
 
-    earlier = sa.tuple_(ahead.c.received_at, ahead.c.id) < sa.tuple_(
-        inbox.c.received_at, inbox.c.id
+    ahead = in_line(first.c.id, first).where(_is_due(first))
+    at_work = (
+        in_line(claimed.c.id, claimed)
+        .where(claimed.c.claimed_until.is_not(None))
+        .where(claimed.c.claimed_until > _bind("now", type_=Moment()))
     )
-    at_work = claimed.c.claimed_until > _bind("now", type_=Moment())
     return (
-        ~line(ahead).where(_is_due(ahead)).where(earlier),
-        ~line(claimed).where(claimed.c.claimed_until.is_not(None), at_work),
+        inbox.c.id == ahead.order_by(first.c.received_at, first.c.id).scalar_subquery(),
+        at_work.scalar_subquery().is_(None),
     )
 
 

@@ -149,17 +149,17 @@ def _delivery(
     secret: int | None,
 ) -> Delivery:
     kind, document = _text(statement["type"]), statement["data"]
-    ref = document.get("ref")
+    ref = _text_or_none(document.get("ref"))
     says = fingerprint(kind, document)
     return Delivery(
         # A statement without an id is the same one if it says the same of the same thing.
         dedupe_key=_text(statement["id"]) if "id" in statement else says,
-        ordering_key=_text(ref) if ref is not None else kind,
+        ordering_key=kind if ref is None else ref,
         type=kind,
         fingerprint=says,
-        occurred_at=moment_from(statement["created"] * _SECOND),
+        occurred_at=moment_from(_seconds(statement["created"]) * _SECOND),
         attempt_ref=ref if kind in _MEANT else None,
-        tag=_tag(document),
+        tag=_text_or_none(_tag(document)),
         api_version=_text(envelope["api_version"]),
         environment=environment,
         account=_text(envelope["account"]),
@@ -186,11 +186,11 @@ def _facts(kind: str, document: Mapping[str, Any], version: str) -> Facts | None
     return facts_from(document, api_version=version)
 
 
-def _tag(document: Mapping[str, Any]) -> str | None:
+def _tag(document: Mapping[str, Any]) -> object:
     """Our key on the effect that the document is about, or on the payment."""
     for effects in ("captures", "refunds"):
         for effect in document.get(effects, ()):
-            tag: str | None = effect["tag"]
+            tag: object = effect["tag"]
             return tag
     return document.get("tag")
 
@@ -198,6 +198,17 @@ def _tag(document: Mapping[str, Any]) -> str | None:
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         _reject("a text is missing from the envelope")
+    return value
+
+
+def _text_or_none(value: object) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _seconds(value: object) -> int:
+    # A text times a million would be gigabytes of it.
+    if not isinstance(value, int) or isinstance(value, bool):
+        _reject("the envelope does not say when it happened")
     return value
 
 
