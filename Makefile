@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fidelity bench docs kills simulate properties concurrency mutants clean test-env check-env
+.PHONY: help demo test check fidelity bench docs kills simulate properties concurrency mutants fuzz clean test-env check-env
 
 PY := .venv/bin/python
 export PYTHON
@@ -75,6 +75,9 @@ concurrency: test-env  ## Run the tests of crowds in their full sizes
 
 mutants: test-env  ## Break each promise on purpose, see its tests go red, write docs/mutants.md
 	@$(PY) scripts/mutants.py
+
+fuzz: test-env  ## Throw broken webhooks at an endpoint for 60 s; it may only reject them
+	@$(PY) tests/webhooks/fuzz_receiving.py --seconds 60
 
 clean:  ## Remove everything that make made, .venv included
 	rm -rf .venv build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

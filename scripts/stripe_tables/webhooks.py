@@ -13,7 +13,7 @@ import stripe
 
 from payport import Environment, PaymentIntent, PayportError
 from payport.domain.apply import apply
-from payport.providers.deliveries import Delivery, WebhookRequest
+from payport.providers.deliveries import WebhookRequest
 from payport.providers.exchange import Call
 from payport.providers.stripe import API_VERSION
 from payport.providers.stripe.adapter import StripeAdapter
@@ -24,6 +24,7 @@ from payport.providers.stripe.webhooks import (
     TRANSLATED,
 )
 from payport.testing import Tokens
+from payport.testing._heard import Heard, heard
 from payport.webhooks.inbox import MAX_BODY
 from stripe_tables.markdown import code, listed, table
 from stripe_tables.reading import documents
@@ -70,18 +71,18 @@ def _event(event_type: str, about: Any, **more: Any) -> bytes:
     return json.dumps(told).encode()
 
 
-def _delivered(request: WebhookRequest) -> Delivery:
-    (delivery,) = StripeAdapter(settings()).parse_webhook(request, now=_NOW)
+def _delivered(request: WebhookRequest) -> Heard:
+    (delivery,) = heard(StripeAdapter(settings()), request, _NOW)
     return delivery
 
 
-def told_by(event_type: str, **more: Any) -> Delivery:
+def told_by(event_type: str, **more: Any) -> Heard:
     """The delivery of an event with an object of its kind."""
     about = documents()[kind_of(event_type)][0]
     return _delivered(signed(_event(event_type, about, **more)))
 
 
-def _facts_in(delivery: Delivery) -> list[str]:
+def _facts_in(delivery: Heard) -> list[str]:
     facts = delivery.facts
     if facts is None:
         return []
@@ -92,7 +93,7 @@ def _facts_in(delivery: Delivery) -> list[str]:
 # -- events ---------------------------------------------------------------------------------------
 
 
-def _told(shop: Shop) -> list[Delivery]:
+def _told(shop: Shop) -> list[Heard]:
     """Every event of a shop's story, as it is delivered, in order."""
     opened = shop.made(confirm=False)
     shop.simulator.clock.advance(1)
@@ -105,7 +106,7 @@ def _told(shop: Shop) -> list[Delivery]:
     shop.simulator.clock.advance(10 * 86_400)
     shop.provider.account(Call())  # the bank lets happen what is due when it is looked at
     adapter, now = shop.provider.adapter, shop.simulator.clock.now()
-    return [d for w in shop.simulator.webhooks() for d in adapter.parse_webhook(w, now=now)]
+    return [d for w in shop.simulator.webhooks() for d in heard(adapter, w, now)]
 
 
 def _settle(shop: Shop) -> None:
@@ -147,7 +148,7 @@ def _dispute(shop: Shop) -> None:
 def _made_known() -> dict[str, set[str]]:
     """By event type, the domain events it makes where it is the first to tell of its moment."""
     made: dict[str, set[str]] = {}
-    told: dict[str, list[Delivery]] = {}
+    told: dict[str, list[Heard]] = {}
     for delivery in _told(Shop()):
         told.setdefault(delivery.ordering_key, []).append(delivery)
     for of_one in told.values():

@@ -72,8 +72,14 @@ if TYPE_CHECKING:
     from payport.operations.recovery import Recovered
     from payport.providers.breaker import BreakerPolicy, BreakerState, CircuitBreaker
     from payport.providers.retries import RetryPolicy, RetryRule
+    from payport.providers.webhook_secrets import WebhookSecret
+    from payport.storage.base import HandlerRun, InboxRow, InboxState
+    from payport.webhooks.awaiting import AwaitedTransaction
     from payport.webhooks.handlers import Handlers
+    from payport.webhooks.handling import HandlerTransaction
     from payport.webhooks.inbox import Receipt, ReceiptStatus
+    from payport.webhooks.keeping import InboxStats
+    from payport.webhooks.outbox import Message
 
 __version__ = "0.1.0.dev0"
 
@@ -82,6 +88,7 @@ __all__ = [
     "AsyncPayport",
     "AttemptStatus",
     "AuthenticationFailed",
+    "AwaitedTransaction",
     "BreakerPolicy",
     "BreakerState",
     "Capture",
@@ -103,11 +110,17 @@ __all__ = [
     "DomainEvent",
     "DuplicatePayment",
     "Environment",
+    "HandlerRun",
+    "HandlerTransaction",
     "Handlers",
     "IdempotencyConflict",
+    "InboxRow",
+    "InboxState",
+    "InboxStats",
     "InvalidRequest",
     "InvalidTransition",
     "Listing",
+    "Message",
     "Money",
     "NextAction",
     "NotFound",
@@ -152,6 +165,7 @@ __all__ = [
     "UnsupportedOperation",
     "Verdict",
     "WebhookRejected",
+    "WebhookSecret",
 ]
 
 #: Where each name lives. Names are imported when they are first asked for, so that a process pays
@@ -254,11 +268,21 @@ _HOMES = {
         "RetryPolicy",
         "RetryRule",
     ),
+    "payport.providers.webhook_secrets": ("WebhookSecret",),
+    "payport.storage.base": (
+        "HandlerRun",
+        "InboxRow",
+        "InboxState",
+    ),
+    "payport.webhooks.awaiting": ("AwaitedTransaction",),
     "payport.webhooks.handlers": ("Handlers",),
+    "payport.webhooks.handling": ("HandlerTransaction",),
     "payport.webhooks.inbox": (
         "Receipt",
         "ReceiptStatus",
     ),
+    "payport.webhooks.keeping": ("InboxStats",),
+    "payport.webhooks.outbox": ("Message",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

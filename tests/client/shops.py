@@ -284,6 +284,12 @@ class Shop:
             delivered += len(requests)
         return delivered
 
+    def due(self, limit=10):
+        """The deliveries that a worker would be handed now."""
+        now = self.clock.now()
+        asked = {"provider": "fake", "environment": self.bank.environment, "limit": limit}
+        return list(self.transact(lambda tx: tx.due_deliveries(**asked, now=now)))
+
     def receive(self, request, pay=None):
         return (pay or self.pay).webhooks.receive(
             body=request.body, headers=request.headers, url=request.url

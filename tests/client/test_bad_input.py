@@ -52,7 +52,7 @@ def check_refused(shop, call, field, *, operation, error=InvalidRequest, said=No
     assert not raised.value.money_may_have_moved
     assert (said or "") in str(raised.value)
     assert requests == []
-    assert shop.transact(lambda tx: tx.due_deliveries(shop.clock.now(), 1)) == []
+    assert shop.due() == []
     assert list(shop.pay.payments.list()) == list(shop.pay.operations.list()) == []
     return raised.value
 

@@ -27,7 +27,8 @@ RENAMED = {
     "__iter__": "__aiter__",
 }
 #: Methods of an awaited class that are not awaited themselves: they do no I/O.
-PLAIN = {"scoped", "list", "list_from_provider", "__repr__", "__reduce__", "__init__", "__aiter__"}
+PLAIN = {"scoped", "list", "list_from_provider", "runs"}
+PLAIN |= {"__repr__", "__reduce__", "__init__", "__aiter__"}
 
 
 def methods(kind):

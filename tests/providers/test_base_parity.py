@@ -28,7 +28,7 @@ from payport.providers.commands import (
     Lookup,
     Terms,
 )
-from payport.providers.deliveries import WebhookRequest
+from payport.providers.deliveries import ReceivesWebhooks, WebhookRequest
 from payport.providers.exchange import (
     Call,
     Request,
@@ -47,7 +47,8 @@ from payport.providers.listings import (
 from payport.providers.outcomes import Account, Answer, Failure
 from payport.providers.spec import ALL_CAPABILITIES, IdempotencyProfile, ProviderSpec, Resolution
 
-PURE = {"render", "parse_webhook"}
+WEBHOOKS = {"parse_webhook", "read_webhook"}
+PURE = {"render", *WEBHOOKS}
 PROTOCOLS = (PaymentProvider, AsyncPaymentProvider)
 RUNNERS = (SyncProvider, AsyncProvider)
 LISTINGS = (ListsPayments, AsyncListsPayments)
@@ -79,7 +80,7 @@ def test_both_colours_have_the_same_methods_with_the_same_signatures(sync, async
 
 @pytest.mark.parametrize("kind", [*PROTOCOLS, *RUNNERS], ids=lambda kind: kind.__name__)
 def test_a_protocol_has_at_most_twelve_methods_and_says_what_each_promises(kind):
-    assert len(methods(kind)) == 12
+    assert len(set(methods(kind)) - WEBHOOKS) == 11
     assert all(method.__doc__ for method in methods(kind).values())
 
 
@@ -112,13 +113,35 @@ def test_the_optional_protocol_is_one_in_both_colours():
     for protocol, runner in zip(LISTINGS, LISTING_RUNNERS, strict=True):
         told = {name: method for name, method in methods(protocol).items() if method is not None}
         assert set(told) == wanted
-        assert set(methods(runner)) == wanted | set(methods(PaymentProvider))
+        assert set(methods(runner)) == wanted | WEBHOOKS | set(methods(PaymentProvider))
         for name, method in told.items():
             assert inspect.signature(method) == inspect.signature(methods(runner)[name])
             assert inspect.iscoroutinefunction(method) is (protocol is AsyncListsPayments)
             assert inspect.signature(method) == inspect.signature(methods(ListsPayments)[name])
             assert method.__doc__
     assert {*methods(ListingAdapter)} >= wanted
+
+
+def test_reading_webhooks_is_a_protocol_of_its_own_and_pure_in_both_colours():
+    assert {n for n, m in methods(ReceivesWebhooks).items() if m is not None} == WEBHOOKS
+    for kind in (SyncProvider, AsyncProvider, Adapter):
+        for name in WEBHOOKS:
+            method = methods(ReceivesWebhooks)[name]
+            assert method.__doc__
+            assert inspect.signature(method) == inspect.signature(methods(kind)[name])
+            assert not inspect.iscoroutinefunction(methods(kind)[name])
+
+
+def test_an_adapter_of_a_provider_without_webhooks_needs_not_read_any():
+    class Silent(Minimal):
+        parse_webhook = Adapter.parse_webhook
+
+    request = WebhookRequest(body=b"{}", headers={})
+    for provider in (SyncProvider(Silent(), Sender()), AsyncProvider(Silent(), AsyncSender())):
+        with pytest.raises(UnsupportedOperation, match="parse_webhook"):
+            provider.parse_webhook(request, now=datetime(2026, 1, 1, tzinfo=UTC))
+        with pytest.raises(UnsupportedOperation, match="read_webhook"):
+            provider.read_webhook(b"{}")
 
 
 def test_an_adapter_has_every_operation_of_the_protocol():

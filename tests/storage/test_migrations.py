@@ -238,7 +238,7 @@ def test_every_statement_and_table_is_sql_of_every_database(name):
         assert "CREATE TABLE" in str(sa.schema.CreateTable(table).compile(dialect=dialect))
     locked = {statement for statement, sql in made.items() if "FOR UPDATE" in sql}
     takes = {"due_operations_locked", "due_deliveries", "due_handler_runs"}
-    holds = {"payment_locked", "operation_locked", "handler_run", *takes}
+    holds = {"payment_locked", "operation_locked", "delivery_locked", "handler_run", *takes}
     assert locked == (holds if name == "postgresql" else set())
     passing = {statement for statement, sql in made.items() if "SKIP LOCKED" in sql}
     assert passing == (takes if name == "postgresql" else set())
@@ -283,12 +283,20 @@ def test_listings_walk_an_index_and_sort_nothing(db, name, query, index):
 @pytest.mark.parametrize(
     ("name", "index"),
     [
-        ("due_deliveries", "ix_payport_inbox_due"),
+        ("due_deliveries", "ix_payport_inbox_due (provider=? AND environment=? AND due_at<?)"),
         ("due_deliveries", "ix_payport_inbox_line"),
-        ("due_handler_runs", "ix_payport_handler_runs_due"),
+        ("due_deliveries", "ix_payport_inbox_claimed"),
+        ("claimed_in_line", "ix_payport_inbox_claimed"),
+        ("hold_line", "ix_payport_inbox_line"),
+        ("reconsider", "ix_payport_inbox_foreign"),
+        ("prune_bodies", "ix_payport_inbox_bodies"),
+        (
+            "due_handler_runs",
+            "ix_payport_handler_runs_due (provider=? AND environment=? AND due_at<?)",
+        ),
     ],
 )
-def test_what_is_due_is_found_by_the_small_indexes(db, name, index):
+def test_what_is_sought_in_the_inbox_is_found_by_the_small_indexes(db, name, index):
     plan = plan_of(db, getattr(statements_for("sqlite"), name))
     assert index in plan
     assert "TEMP B-TREE" not in plan

@@ -449,7 +449,7 @@ def test_who_takes_deliveries_passes_those_that_others_hold_and_their_lines(
     store.transact(lambda tx: [tx.add_delivery(row) for row in rows])
 
     def take(tx, limit=9):
-        return [row.id for row in tx.due_deliveries(samples.NOW, limit)]
+        return [row.id for row in tx.due_deliveries(**samples.PLACE, now=samples.NOW, limit=limit)]
 
     with in_another_transaction(store, lambda tx: take(tx, 1)):
         assert store.transact(take) == ["dlv_2"]
@@ -462,7 +462,10 @@ def test_who_takes_handler_runs_passes_those_that_others_hold(postgres_url, make
     store.transact(lambda tx: tx.add_handler_runs(runs))
 
     def take(tx, limit=9):
-        return [run.event_id for run in tx.due_handler_runs(samples.NOW, limit)]
+        return [
+            run.event_id
+            for run in tx.due_handler_runs(**samples.PLACE, now=samples.NOW, limit=limit)
+        ]
 
     with in_another_transaction(store, lambda tx: take(tx, 1)):
         assert store.transact(take) == ["evt_1", "evt_2"]

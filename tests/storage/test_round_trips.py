@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql
 
 from payport.domain.errors import InvalidRequest
 from payport.storage import rows
-from payport.storage.bare import bare, bare_facts
+from payport.storage.bare import bare
 from payport.storage.columns import Moment
 from payport.storage.memory import AsyncMemoryStore, MemoryStore
 from payport.storage.postgres import AsyncPostgresStore, PostgresStore
@@ -114,14 +114,6 @@ def test_a_bare_payment_is_the_payment_without_what_is_sealed(payment):
 def test_a_payment_with_nothing_to_hide_stays_the_same_object():
     payment = samples.payment(attempts=(samples.attempt(),), refunds=(samples.refund(),))
     assert bare(payment) is payment
-
-
-def test_bare_facts_hold_nothing_sealed():
-    facts = samples.delivery().facts
-    stripped = bare_facts(facts)
-    assert stripped == facts
-    assert all(fact.raw.value is None for fact in stripped)
-    assert stripped.attempts[0].next_action.token is None
 
 
 @settings(max_examples=SOME)

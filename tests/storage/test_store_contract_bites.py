@@ -1,5 +1,6 @@
 """Stores with one fault each. A contract that lets one of them pass promises nothing."""
 
+import collections
 import copy
 import inspect
 import time
@@ -9,7 +10,7 @@ import pytest
 
 from payport.domain.errors import ConfigurationError, StoreConflict
 from payport.domain.identifiers import Environment
-from payport.storage.base import Query
+from payport.storage.base import InboxState, Query
 from payport.storage.memory import MemoryStore, _Data, _MemoryTransaction
 from payport.testing._store_contract import samples
 from payport.testing.store_contract import StoreContract
@@ -478,13 +479,6 @@ class ReplacesDeliveries(Faulty):
         return known
 
 
-class KeepsTokensOfDeliveries(Faulty):
-    def add_delivery(self, row):
-        known = self.tx.add_delivery(row)
-        self.tx._data.inbox[row.id] = row
-        return known
-
-
 class LetsDeliveriesBeRewritten(Faulty):
     def save_delivery(self, row):
         self.tx.save_delivery(row)
@@ -492,32 +486,134 @@ class LetsDeliveriesBeRewritten(Faulty):
 
 
 class HandsOutWholeLines(Faulty):
-    def due_deliveries(self, now, limit):
-        waiting = self.tx._data.waiting.values()
-        due = [row for row in waiting if row.due_at <= now]
-        return sorted(due, key=lambda row: (row.received_at, row.id))[:limit]
+    def due_deliveries(self, *, provider, environment, now, limit):
+        place, waiting = (provider, environment), self.tx._data.waiting.values()
+        ours = [row for row in waiting if (row.provider, row.environment) == place]
+        due = [row for row in ours if row.due_at <= now]
+        return sorted(due, key=lambda row: (row.due_at, row.received_at, row.id))[:limit]
 
 
 class PassesOverWhoWaits(Faulty):
     """One that waits to be tried again is not the first of its line any more."""
 
-    def due_deliveries(self, now, limit):
-        rows, seen = HandsOutWholeLines(self.tx).due_deliveries(now, 1000), set()
+    def due_deliveries(self, *, limit, **asked):
+        rows, seen = HandsOutWholeLines(self.tx).due_deliveries(**asked, limit=1000), set()
         return [r for r in rows if not (r.ordering_key in seen or seen.add(r.ordering_key))][:limit]
 
 
 class HandsOutTooEarly(Faulty):
-    def due_deliveries(self, now, limit):
-        return self.tx.due_deliveries(samples.after(days=9), limit)
+    def due_deliveries(self, *, now, **asked):
+        return self.tx.due_deliveries(**asked, now=samples.after(days=9))
 
-    def due_handler_runs(self, now, limit):
-        return self.tx.due_handler_runs(samples.after(days=9), limit)
+    def due_handler_runs(self, *, now, **asked):
+        return self.tx.due_handler_runs(**asked, now=samples.after(days=9))
 
 
-class MakesProvidersWait(Faulty):
-    def due_deliveries(self, now, limit):
-        rows, seen = self.tx.due_deliveries(now, 1000), set()
-        return [r for r in rows if not (r.ordering_key in seen or seen.add(r.ordering_key))][:limit]
+def of_everybody(tx, method, *, provider, environment, limit, now):
+    """What is due of all providers and environments."""
+    places = [(p, e) for p in ("fake", "other") for e in Environment]
+    ask = getattr(tx, method)
+    found = [r for p, e in places for r in ask(provider=p, environment=e, now=now, limit=limit)]
+    return found[::-1][:limit]
+
+
+class HandsOutWhatIsOthers(Faulty):
+    def due_deliveries(self, **asked):
+        return of_everybody(self.tx, "due_deliveries", **asked)
+
+    def due_handler_runs(self, **asked):
+        return of_everybody(self.tx, "due_handler_runs", **asked)
+
+
+class HandsOutTheNewestDeliveryFirst(Faulty):
+    def due_deliveries(self, *, limit, **asked):
+        return list(reversed(self.tx.due_deliveries(**asked, limit=1000)))[:limit]
+
+
+class ForgetsClaims(Faulty):
+    def claim_deliveries(self, ids, *, until):
+        pass
+
+    def claim_handler_runs(self, runs, *, until):
+        pass
+
+
+class ClaimsWithoutFencing(Faulty):
+    def claim_deliveries(self, ids, *, until):
+        for one in ids:
+            row = self.tx.delivery(one)
+            self.tx.save_delivery(replace(row, due_at=until, claimed_until=until))
+
+    def claim_handler_runs(self, runs, *, until):
+        for run in runs:
+            self.tx.save_handler_run(replace(run, due_at=until, claimed_until=until))
+
+
+class LooksAtTheFirstOfALineAlone(Faulty):
+    """A later one of the line that is claimed keeps nobody back."""
+
+    def due_deliveries(self, *, now, limit, **place):
+        rows = HandsOutWholeLines(self.tx).due_deliveries(**place, now=now, limit=1000)
+        first = {}
+        for row in self.tx._data.waiting.values():
+            known = first.get(row.ordering_key, row)
+            first[row.ordering_key] = min(known, row, key=lambda r: (r.received_at, r.id))
+        return [row for row in rows if first[row.ordering_key] is row][:limit]
+
+    def is_at_work(self, row, now):
+        return False
+
+
+class HoldsTheWholeInbox(Faulty):
+    def hold_line(self, row, until):
+        for other in list(self.tx._data.waiting.values()):
+            if other.id != row.id and other.due_at < until:
+                self.tx.save_delivery(replace(other, due_at=until))
+
+
+class ReconsidersTheDead(Faulty):
+    def reconsider(self, *, now, ref, provider, environment):
+        rows = [r for r in self.tx._data.inbox.values() if r.attempt_ref == ref]
+        for row in rows:
+            due = replace(row, state=InboxState.DUE, tries=0, due_at=now, error=None)
+            self.tx.save_delivery(due)
+        return len(rows)
+
+
+class ListsDeliveriesOldestFirst(Faulty):
+    def deliveries(self, query):
+        return list(reversed(self.tx.deliveries(query)))
+
+    def handler_runs(self, query):
+        return list(reversed(self.tx.handler_runs(query)))
+
+
+class CountsEverybodys(Faulty):
+    def inbox_counts(self, provider, environment):
+        counts = self.tx.inbox_counts(provider, environment)
+        states = collections.Counter(row.state for row in self.tx._data.inbox.values())
+        return replace(counts, deliveries=states)
+
+
+class PrunesTheDead(Faulty):
+    def prune_bodies(self, *, before, limit, **place):
+        rows = [r for r in self.tx._data.inbox.values() if r.received_at < before and r.body]
+        for row in rows[:limit]:
+            self.tx._data.inbox[row.id] = replace(row, body=None)
+        return len(rows[:limit])
+
+
+class PrunesWholeDeliveries(Faulty):
+    def prune_bodies(self, **asked):
+        pruned = self.tx.prune_bodies(**asked)
+        for row in [r for r in self.tx._data.inbox.values() if r.body is None]:
+            del self.tx._data.inbox[row.id]
+        return pruned
+
+
+class MixesUpRunsOfEvents(Faulty):
+    def runs_of(self, event_id):
+        return list(self.tx._data.runs.values())
 
 
 class RunsHandlersAgain(Faulty):
@@ -533,8 +629,8 @@ class RunsOneHandlerForAll(Faulty):
 
 
 class HandsOutTheNewestRunFirst(Faulty):
-    def due_handler_runs(self, now, limit):
-        return list(reversed(self.tx.due_handler_runs(now, 1000)))[:limit]
+    def due_handler_runs(self, *, limit, **asked):
+        return list(reversed(self.tx.due_handler_runs(**asked, limit=1000)))[:limit]
 
 
 class InsertsOnSave(Faulty):
@@ -699,10 +795,6 @@ BROKEN = [
     ),
     (faulty(ReplacesDeliveries), ["a_repeated_delivery_finds_the_first"]),
     (
-        faulty(KeepsTokensOfDeliveries),
-        ["tokens_and_payloads_do_not_come_back_with_deliveries"],
-    ),
-    (
         faulty(LetsDeliveriesBeRewritten),
         ["saving_changes_the_state_and_nothing_that_was_received"],
     ),
@@ -719,9 +811,48 @@ BROKEN = [
         ["a_delivery_is_due_from_its_moment_on", "a_saved_run_is_due_when_it_says_so"],
     ),
     (
-        faulty(MakesProvidersWait),
-        ["payments_of_two_providers_never_wait_for_each_other"],
+        faulty(HandsOutWhatIsOthers),
+        [
+            "payments_of_two_providers_never_wait_for_each_other",
+            "many_deliveries_of_others_keep_nobody_waiting",
+            "runs_of_others_are_left_to_them",
+        ],
     ),
+    (
+        faulty(HandsOutTheNewestDeliveryFirst),
+        [
+            "due_deliveries_come_longest_due_first",
+            "what_is_due_together_comes_in_the_order_of_arrival",
+        ],
+    ),
+    (
+        faulty(ForgetsClaims),
+        [
+            "a_claimed_delivery_is_nobody_elses_until_its_claim_ends",
+            "a_claimed_run_is_nobody_elses_until_its_claim_ends",
+        ],
+    ),
+    (
+        faulty(ClaimsWithoutFencing),
+        [
+            "a_claimed_delivery_is_nobody_elses_until_its_claim_ends",
+            "a_claimed_run_is_nobody_elses_until_its_claim_ends",
+        ],
+    ),
+    (
+        faulty(LooksAtTheFirstOfALineAlone),
+        ["nothing_of_a_line_is_handed_out_while_any_of_it_is_claimed"],
+    ),
+    (faulty(HoldsTheWholeInbox), ["a_line_can_be_held"]),
+    (faulty(ReconsidersTheDead), ["foreign_deliveries_about_an_object_can_be_made_due"]),
+    (
+        faulty(ListsDeliveriesOldestFirst),
+        ["deliveries_are_listed_newest_first", "runs_are_listed_latest_due_first"],
+    ),
+    (faulty(CountsEverybodys), ["what_is_kept_is_counted"]),
+    (faulty(PrunesTheDead), ["bodies_are_deleted_by_age_and_all_else_stays"]),
+    (faulty(PrunesWholeDeliveries), ["bodies_are_deleted_by_age_and_all_else_stays"]),
+    (faulty(MixesUpRunsOfEvents), ["the_runs_of_an_event_are_found"]),
     (faulty(RunsHandlersAgain), ["a_run_that_is_there_stays_as_it_is"]),
     (faulty(RunsOneHandlerForAll), ["a_run_comes_back_equal"]),
     (faulty(HandsOutTheNewestRunFirst), ["due_runs_come_longest_due_first"]),

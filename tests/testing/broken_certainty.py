@@ -120,13 +120,13 @@ class MapsUnknownToFailed(FakeAdapter):
 
 @turns_red("test_a_word_that_nobody_knows_is_never_guessed")
 class CallsUnheardOfWordsFailed(FakeAdapter):
-    def parse_webhook(self, request, *, now):
+    def read_webhook(self, body):
         def guessed(fact):
             unknown = fact.status == "unknown"
             failed = CaptureStatus.FAILED if isinstance(fact, CaptureFact) else AttemptStatus.FAILED
             return replace(fact, status=failed) if unknown else fact
 
-        told = super().parse_webhook(request, now=now)
+        told = super().read_webhook(body)
         return tuple(
             replace(d, facts=each_fact(d.facts, guessed)) if d.facts is not None else d
             for d in told

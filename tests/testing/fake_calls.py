@@ -21,6 +21,7 @@ from payport.providers.commands import (
 from payport.providers.exchange import Call
 from payport.providers.outcomes import Answer, Failure
 from payport.testing import AsyncFakeProvider, FakeProvider
+from payport.testing._heard import heard
 
 DOLLARS = Money(5000, "USD")
 _numbers = itertools.count(1)
@@ -146,4 +147,4 @@ def deliveries(provider: Any, **options: Any) -> list[Any]:
     """The deliveries of all pending webhooks, parsed."""
     now = provider.bank.clock.now()
     requests = provider.webhooks(**options)
-    return [d for request in requests for d in provider.parse_webhook(request, now=now)]
+    return [d for request in requests for d in heard(provider, request, now)]

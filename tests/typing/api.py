@@ -14,6 +14,7 @@ from payport import (
     AsyncListing,
     AsyncPayport,
     AttemptStatus,
+    AwaitedTransaction,
     BreakerState,
     Capture,
     CaptureMethod,
@@ -26,7 +27,10 @@ from payport import (
     DuplicatePayment,
     Environment,
     Handlers,
+    HandlerTransaction,
+    InboxState,
     Listing,
+    Message,
     Money,
     OperationRecord,
     OperationState,
@@ -57,9 +61,7 @@ from payport import (
     WebhookRejected,
 )
 from payport.domain.actions import NextAction
-from payport.storage.base import InboxState
 from payport.testing import AsyncFakeProvider, FakeProvider
-from payport.webhooks.delivering import HandlerTransaction
 
 
 def money() -> None:
@@ -89,10 +91,18 @@ def paid(event: PaymentSucceeded, tx: HandlerTransaction) -> None:
 
 
 @handlers.on(PaymentFailed, name="failed")
-async def failed(event: PaymentFailed, tx: HandlerTransaction) -> None:
+async def failed(event: PaymentFailed, tx: AwaitedTransaction) -> None:
     """An awaited one, too."""
-    del tx
+    assert_type(await tx.run(lambda connection: len(str(connection))), int)
+    assert_type(tx.later("payments.refresh", payment=event.payment_id), str)
     assert_type(event.decline, Decline | None)
+
+
+@handlers.on_message("mail.receipt")
+def mail(message: Message, tx: HandlerTransaction) -> None:
+    """Messages of an outbox."""
+    assert_type(message.topic, str)
+    assert_type(tx.outbox.send("mail.copy", {"order": message.id}), str)
 
 
 @handlers.on(DuplicatePayment)

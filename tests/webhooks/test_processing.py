@@ -65,7 +65,7 @@ def test_any_order_with_duplicates_ends_in_the_same_facts(shop, seed):
     assert told.disputed == usd(0)
     if shop.kind.behaviour != "adyen_like":
         assert facts_of(shop.pay.payments.refresh(held.id)) == facts_of(told)
-    assert shop.transact(lambda tx: tx.due_deliveries(shop.clock.now(), 10)) == []
+    assert shop.due() == []
 
 
 def test_webhooks_and_a_refresh_end_in_the_same_facts(shop):
@@ -127,7 +127,9 @@ def test_what_is_due_is_counted(shop):
 def test_what_was_made_elsewhere_is_kept_and_changes_nothing(shop):
     shop.bank.charge(PRICE, reference="order_1")
     receipts = [shop.receive(request) for request in shop.fake.webhooks()]
-    shop.pay.webhooks.process_due()
+    for _ in range(9):
+        shop.pay.webhooks.process_due()
+        shop.clock.advance(150)
     for receipt in receipts:
         for one in receipt.ids:
             assert shop.transact(lambda tx, one=one: tx.delivery(one)).state is InboxState.FOREIGN
@@ -188,8 +190,8 @@ def test_another_environments_webhook_is_quarantined(shop):
     shop.pay.webhooks.process_due()
 
     row = shop.transact(lambda tx: tx.delivery(one))
-    assert (row.state, row.environment) == (InboxState.QUARANTINED, Environment.LIVE)
-    assert "live" in row.error
+    assert (row.state, row.environment) == (InboxState.QUARANTINED, Environment.TEST)
+    assert "environment mismatch: it is of live" in row.error
     assert shop.pay.webhooks.process_one(one) is InboxState.QUARANTINED
     assert shop.pay.payments.get(paid.id) == paid
 
@@ -318,7 +320,7 @@ def test_a_poisonous_delivery_dies_and_keeps_nobody_waiting(shop, caplog):
         assert shop.pay.webhooks.process_due() == 1
     assert (row.state, row.tries) == (InboxState.DEAD, 12)
     assert "EUR" in row.error
-    assert waits == [2.0 * 2**n for n in range(11)]
+    assert all(2.0**n <= wait <= 2.0 * 2**n for n, wait in enumerate(waits))
     assert shop.pay.webhooks.process_due() == 0
     assert shop.pay.payments.get(reference="order_1").refunded == usd(0)
 
@@ -382,7 +384,7 @@ def test_while_the_account_is_not_known_deliveries_wait(shop):
 
 
 @each_colour
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("number", [1, 2])
 def test_a_store_that_fails_loses_no_delivery(shop, number):
     paid = shop.buy()
     shop.fake.webhooks()

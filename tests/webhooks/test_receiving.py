@@ -69,7 +69,7 @@ def test_what_came_before_is_a_duplicate_and_no_error(shop):
 
     assert second.status is ReceiptStatus.DUPLICATE
     assert second.ids == first.ids
-    assert len(shop.transact(lambda tx: tx.due_deliveries(shop.clock.now(), 10))) == 1
+    assert len(shop.due()) == 1
 
 
 @each_colour
@@ -179,7 +179,7 @@ def test_what_the_bank_did_not_sign_is_rejected_and_not_stored(shop, wrong):
         receive(shop, body, headers=headers)
     assert raised.value.operation == "webhooks.receive"
     assert not raised.value.retryable
-    assert shop.transact(lambda tx: tx.due_deliveries(shop.clock.now(), 10)) == []
+    assert shop.due() == []
 
 
 @each_colour

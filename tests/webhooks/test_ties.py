@@ -11,6 +11,7 @@ from shops import each_colour
 
 from payport import WebhookRejected
 from payport.domain.facts import AttemptStatus, Facts
+from payport.providers.deliveries import Statement
 from payport.storage.base import InboxRow, InboxState
 from payport.testing.fake.outbox import SIGNATURE_HEADER, signature
 
@@ -28,18 +29,21 @@ def told(shop, intent, fact, *, key):
         dedupe_key=key,
         ordering_key=fact.ref,
         type="payment.changed",
+        fingerprint=key,
         attempt_ref=fact.ref,
         tag=None,
-        facts=Facts(attempt_ref=fact.ref, attempts=(fact,)),
-        needs_fetch=False,
         api_version=None,
-        body=b"{}",
+        body=key.encode(),
         digest=key,
         occurred_at=now,
         received_at=now,
         due_at=now,
     )
     shop.transact(lambda tx: tx.add_delivery(row))
+    read, facts = shop.fake.read_webhook, Facts(attempt_ref=fact.ref, attempts=(fact,))
+    shop.fake.read_webhook = lambda body: (
+        (Statement(facts=facts),) if body == key.encode() else read(body)
+    )
     return row.id
 
 

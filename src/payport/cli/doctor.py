@@ -153,11 +153,12 @@ def _looks(client: Client, *, offline: bool) -> Iterator[Check]:
 
 def _webhook_secrets(client: Client) -> Check:
     """Whether webhooks could be believed: found out by showing the adapter one that cannot be."""
-    from payport.providers.deliveries import WebhookRequest
+    from payport.providers.deliveries import ReceivesWebhooks, WebhookRequest
     from payport.providers.spec import Capability
 
     provider = client.pay.provider
-    if not provider.spec.has(Capability.WEBHOOKS):
+    told = provider.spec.has(Capability.WEBHOOKS)
+    if not told or not isinstance(provider, ReceivesWebhooks):
         return Check(name="webhook secret", said=f"{provider.spec.name} sends none", ok=None)
     try:
         provider.parse_webhook(WebhookRequest(body=b"{}", headers={}), now=datetime.now(UTC))

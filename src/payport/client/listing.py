@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from payport.client.validation import check_limit
 from payport.domain.errors import InvalidRequest
 from payport.operations.steps import Steps, transact
-from payport.storage.base import Cursor, Query
+from payport.storage.base import Cursor, InboxQuery, Query
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -53,8 +53,8 @@ class ListingSteps(Generic[T]):
 
     def __init__(
         self,
-        query: Query,
-        read: Callable[[Transaction, Query], Sequence[T]],
+        query: Query | InboxQuery,
+        read: Callable[[Transaction, Any], Sequence[T]],
         place: Callable[[T], Cursor],
         operation: str,
     ) -> None:
@@ -71,7 +71,7 @@ class ListingSteps(Generic[T]):
         query = replace(self._query, after=after, limit=checked + 1)
         return self._paged(query, checked)
 
-    def _paged(self, query: Query, limit: int) -> Steps[Page[T]]:
+    def _paged(self, query: Query | InboxQuery, limit: int) -> Steps[Page[T]]:
         rows = yield from transact(lambda tx: self._read(tx, query))
         shown = tuple(rows[:limit])
         more = len(rows) > limit

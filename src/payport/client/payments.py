@@ -13,6 +13,7 @@ from payport.client.terms import Given
 from payport.client.validation import check_moment, checked_status
 from payport.domain.payment_intent import CaptureMethod, PaymentIntent, PaymentStatus
 from payport.storage.base import Cursor, Query
+from payport.webhooks.adopting import adopt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -189,6 +190,25 @@ class Payments:
         """
         return self._drive(self._reads.refresh(payment, reference))
 
+    def adopt(self, *, provider_ref: str) -> PaymentIntent:
+        """
+        Take over a payment that was made elsewhere, in the provider's dashboard or by another
+        system. From then on it is a payment of this scope, whose webhooks are applied and whose
+        events are handled. Adopting it again returns it.
+
+        It has a random id, and the provider's id as its reference. What it says is read from the
+        provider; webhooks about it that were kept as foreign are applied next.
+
+        Args:
+            provider_ref: The provider's id of the payment, as `attempt_ref` of a foreign delivery.
+
+        Raises:
+            InvalidRequest: It is no foreign one, or nothing was authorised for it yet.
+            NotFound: The provider has no such payment, or it is of another scope.
+            UnsupportedOperation: The provider cannot be read.
+        """
+        return self._drive(adopt(self._session, provider_ref))
+
     def list(
         self,
         *,
@@ -331,6 +351,10 @@ class AsyncPayments:
     ) -> PaymentIntent:
         """See `Payments.refresh`."""
         return await self._drive(self._reads.refresh(payment, reference))
+
+    async def adopt(self, *, provider_ref: str) -> PaymentIntent:
+        """See `Payments.adopt`."""
+        return await self._drive(adopt(self._session, provider_ref))
 
     def list(
         self,

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from payport.domain.errors import ConfigurationError, InvalidRequest
 from payport.operations.steps import AsyncPorts, Ports, Steps, drive, drive_async
-from payport.webhooks.delivering import IN_HANDLER
+from payport.storage.grouping import AsyncGrouped, Grouped
+from payport.webhooks.handling import IN_HANDLER
 
 if TYPE_CHECKING:
     import asyncio
 
     from payport.operations.clock import Clock
+    from payport.operations.threads import Threads
     from payport.providers.base import AsyncPaymentProvider, PaymentProvider
     from payport.storage.base import AsyncStore, Store
 
@@ -24,7 +26,7 @@ class Runner:
     """Carries steps out, blocking, until it is closed."""
 
     def __init__(self, store: Store, provider: PaymentProvider, clock: Clock) -> None:
-        self.ports: Ports = Ports(store, provider, clock.sleep)
+        self.ports: Ports = Ports(store, provider, clock.sleep, Grouped(store))
         self.closed: bool = False
 
     def __call__(self, steps: Steps[T]) -> T:
@@ -46,7 +48,9 @@ class AsyncRunner:
     """Carries steps out, awaiting each, in the one event loop that it was first used in."""
 
     def __init__(self, store: AsyncStore, provider: AsyncPaymentProvider, clock: Clock) -> None:
-        self.ports: AsyncPorts = AsyncPorts(store, provider, clock.asleep)
+        self.ports: AsyncPorts = AsyncPorts(
+            store, provider, clock.asleep, AsyncGrouped(store), _threads()
+        )
         self.closed: bool = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -68,8 +72,16 @@ class AsyncRunner:
         """Refuse further steps, and close the store and the provider."""
         if not self.closed:
             self.closed = True
+            if self.ports.threads is not None:
+                await self.ports.threads.aclose()
             await self.ports.store.aclose()
             await self.ports.provider.aclose()
+
+
+def _threads() -> Threads:
+    from payport.operations.threads import Threads  # noqa: PLC0415 - imports asyncio
+
+    return Threads()
 
 
 def _closed() -> ConfigurationError:
@@ -78,8 +90,9 @@ def _closed() -> ConfigurationError:
 
 def _in_handler() -> InvalidRequest:
     return InvalidRequest(
-        "a handler runs inside a transaction, and this call would wait for its end. Pass it to "
-        "tx.after_commit, which calls it once the delivery is committed.",
+        "a handler runs inside a transaction, and this call would wait for its end. Put it off by "
+        "tx.later, which commits with the handler and is tried until it succeeds, or pass it to "
+        "tx.after_commit, which calls it once after the commit.",
         operation="Payport",
     )
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from payport.domain.apply import Applied, apply
+from payport.domain.apply import apply
 from payport.domain.facts import AttemptFact, Facts, RefundStatus
 from payport.domain.outcomes import Certainty, combine
 from payport.operations.evidence import is_declined, proves
@@ -31,11 +31,14 @@ from payport.providers.commands import Operation, command_from_json
 from payport.providers.outcomes import Answer, Failure, Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from payport.domain.events import DomainEvent
     from payport.domain.payment_intent import PaymentIntent
     from payport.operations.plan import JournalSettings
     from payport.storage.base import Transaction
 
-__all__ = ["Concluding", "Observed"]
+__all__ = ["Concluding", "Learned", "Observed"]
 
 _log = logging.getLogger("payport.operations")
 
@@ -46,10 +49,20 @@ class Observed(NamedTuple):
 
     Attributes:
         tie: Whether time could not order one of them against what was known; see `Applied.tie`.
+        events: What nobody had learned before.
     """
 
     intent: PaymentIntent
     tie: bool
+    events: tuple[DomainEvent, ...]
+
+
+class Learned(NamedTuple):
+    """What applying facts brought: see `Applied`, but of its events only the new ones."""
+
+    intent: PaymentIntent
+    tie: bool
+    events: tuple[DomainEvent, ...]
 
 
 class Concluding:
@@ -83,8 +96,13 @@ class Concluding:
         intent = known or locked_payment(tx, claimed)
         record = locked_operation(tx, claimed.id) if known is None else claimed
         now = self._settings.clock.now()
+        events: Sequence[DomainEvent] = ()
+        late = False
         if isinstance(outcome, Answer):
-            record, intent = self._answered(tx, record, intent, outcome, now)
+            facts = _owned(outcome.facts, record)
+            applied = apply(intent, facts)
+            events, late = applied.events, record.doubtful or record.sends > 1
+            record, intent = _answered(record, applied.intent, facts, outcome, now)
         elif record.fencing == claimed.fencing and record.state is OperationState.SENT:
             record, intent = self._failed(record, intent, outcome, now, review=review)
         else:
@@ -95,32 +113,12 @@ class Concluding:
             tx.save_operation(record)
         else:
             tx.swap_operation(claimed, record)
+        # Only now, when the payment is written and so held: whoever tells of it at the same moment
+        # holds it first, and would wait for us while we wait for them.
+        self._tell(tx, events, now)
+        if late:
+            self.reconsider(tx, intent, now)
         return record, intent
-
-    def _answered(
-        self,
-        tx: Transaction,
-        record: OperationRecord,
-        intent: PaymentIntent,
-        answer: Answer,
-        now: datetime,
-    ) -> tuple[OperationRecord, PaymentIntent]:
-        facts = _owned(answer.facts, record)
-        intent = self.learn(tx, intent, facts, now).intent
-        declined = is_declined(facts, record)
-        intent = settled(intent, record)
-        if is_over(record):
-            # What became of it since, such as a customer who failed to authenticate, is the
-            # payment's to say: how the operation ended was known before.
-            return record, intent
-        state = OperationState.REJECTED if declined else OperationState.CONFIRMED
-        latest = max(record.latest_at, answer.provider_time or now)
-        concluded = replace(
-            ended(record, state, now),
-            latest_at=max(latest, now),
-            request_id=answer.request_id or record.request_id,
-        )
-        return concluded, intent
 
     def _failed(
         self,
@@ -175,15 +173,57 @@ class Concluding:
                 _reopened(tx, record, state, now)
             tx.save_operation(ended(record, state, now))
             intent = settled(intent, record)
-        return Observed(saved(tx, intent), tie=applied.tie)
+        self.reconsider(tx, intent, now)
+        return Observed(saved(tx, intent), tie=applied.tie, events=applied.events)
 
-    def learn(self, tx: Transaction, intent: PaymentIntent, facts: Facts, now: datetime) -> Applied:
+    def reconsider(self, tx: Transaction, intent: PaymentIntent, now: datetime) -> None:
+        """
+        Make those webhooks due that came before it was known that they are about this payment.
+
+        Only what was not answered at once needs this: otherwise none has been given up yet.
+        """
+        for attempt in intent.attempts:
+            tx.reconsider(
+                provider=intent.provider, environment=intent.environment, ref=attempt.ref, now=now
+            )
+
+    def learn(self, tx: Transaction, intent: PaymentIntent, facts: Facts, now: datetime) -> Learned:
         """Apply facts to a locked payment and store the events this makes; does not save it."""
         applied = apply(intent, facts)
-        new = tx.add_events(applied.events, at=now)
+        new = self._tell(tx, applied.events, now)
+        return Learned(applied.intent, tie=applied.tie, events=tuple(new))
+
+    def _tell(
+        self, tx: Transaction, events: Sequence[DomainEvent], now: datetime
+    ) -> Sequence[DomainEvent]:
+        """Store the events that are new, for those who handle them."""
+        new = tx.add_events(events, at=now)
         if new:
             self._settings.on_events(tx, new, now)
-        return applied
+        return new
+
+
+def _answered(
+    record: OperationRecord,
+    intent: PaymentIntent,
+    facts: Facts,
+    answer: Answer,
+    now: datetime,
+) -> tuple[OperationRecord, PaymentIntent]:
+    """The row and the payment after an answer whose facts are applied."""
+    intent = settled(intent, record)
+    if is_over(record):
+        # What became of it since, such as a customer who failed to authenticate, is the
+        # payment's to say: how the operation ended was known before.
+        return record, intent
+    state = OperationState.REJECTED if is_declined(facts, record) else OperationState.CONFIRMED
+    latest = max(record.latest_at, answer.provider_time or now)
+    concluded = replace(
+        ended(record, state, now),
+        latest_at=max(latest, now),
+        request_id=answer.request_id or record.request_id,
+    )
+    return concluded, intent
 
 
 #: States in which evidence may still come.

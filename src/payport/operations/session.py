@@ -7,9 +7,9 @@ Has no colour: it makes steps, and `Payport` and `AsyncPayport` carry them out.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from payport.domain.errors import NotFound
+from payport.domain.errors import NotFound, UnsupportedOperation
 from payport.operations.faults import read_fault
 from payport.operations.gate import Gate
 from payport.operations.journal import Journal
@@ -17,34 +17,26 @@ from payport.operations.plan import Deadline
 from payport.operations.preparing import check_home
 from payport.operations.steps import Steps, transact
 from payport.providers.breaker import CircuitBreaker
+from payport.providers.deliveries import ReceivesWebhooks
 from payport.providers.exchange import Call
 from payport.providers.outcomes import Account, Answer, Failure
 from payport.providers.rates import rate_limit
+from payport.providers.spec import Capability
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from payport.domain.errors import PayportError
     from payport.domain.identifiers import Environment
     from payport.domain.payment_intent import PaymentIntent
     from payport.operations.plan import Concluded, JournalSettings, Plan
     from payport.providers.base import AsyncPaymentProvider, PaymentProvider
-    from payport.providers.deliveries import Delivery, WebhookRequest
     from payport.providers.outcomes import Outcome
     from payport.providers.spec import ProviderSpec
     from payport.storage.base import Transaction
     from payport.webhooks.handlers import Handlers
 
 __all__ = ["Session"]
-
-
-class ParseWebhook(Protocol):
-    """A provider's `parse_webhook`."""
-
-    def __call__(self, request: WebhookRequest, *, now: datetime) -> tuple[Delivery, ...]:
-        """See `PaymentProvider.parse_webhook`."""
-        ...
 
 
 T = TypeVar("T")
@@ -67,7 +59,6 @@ class Session:
         # Shared by the scopes of one client, like the account.
         self.gate: Gate = gate or _gate(settings, provider.spec.name)
         self.journal: Journal = Journal(settings, provider.spec, provider.render, self.gate)
-        self.parse_webhook: ParseWebhook = provider.parse_webhook
         self._provider = provider
         # Shared by the scopes of one client: they have one provider, so one account.
         self._accounts = accounts if accounts is not None else {}
@@ -92,6 +83,19 @@ class Session:
         """The provider's account, once it was asked for."""
         known = self._accounts.get("")
         return known.id if known is not None else None
+
+    def webhooks(self, operation: str) -> ReceivesWebhooks:
+        """
+        The provider as one that sends webhooks.
+
+        Raises:
+            UnsupportedOperation: It sends none.
+        """
+        self.spec.require(Capability.WEBHOOKS, operation=operation)
+        if not isinstance(self._provider, ReceivesWebhooks):
+            message = "the adapter reads no webhooks: it lacks parse_webhook and read_webhook"
+            raise UnsupportedOperation(message, operation=operation, provider=self.spec.name)
+        return self._provider
 
     def scoped(self, scope: str) -> Session:
         """The same session in another order space."""

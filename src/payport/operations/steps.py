@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from payport.domain.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from payport.operations.threads import Threads
     from payport.providers.base import AsyncPaymentProvider, PaymentProvider
     from payport.storage.base import AsyncStore, Store, Transaction
+    from payport.storage.grouping import AsyncGrouped, Grouped
 
 __all__ = [
     "AsyncPorts",
@@ -32,7 +34,9 @@ __all__ = [
     "call",
     "drive",
     "drive_async",
+    "is_awaited",
     "transact",
+    "transact_grouped",
     "wait",
 ]
 
@@ -52,6 +56,7 @@ class Ports:
     store: Store
     provider: PaymentProvider
     sleep: Callable[[float], None]
+    grouped: Grouped | None = None
 
     def call(self, function: Callable[[], Any]) -> Any:
         """
@@ -80,11 +85,32 @@ class AsyncPorts:
     store: AsyncStore
     provider: AsyncPaymentProvider
     sleep: Callable[[float], Awaitable[None]]
+    grouped: AsyncGrouped | None = None
+    threads: Threads | None = None
 
     async def call(self, function: Callable[[], Any]) -> Any:
-        """Call a function of the application's, and await what it returns if that can be."""
-        result = function()
+        """
+        Call a function of the application's, and await what it returns if that can be.
+
+        A function that blocks is called in a thread, and blocks no event loop.
+        """
+        if self.threads is None or is_awaited(function):
+            result = function()
+        else:
+            result = await self.threads.run(function)
         return await result if inspect.isawaitable(result) else result
+
+
+def is_awaited(function: object) -> bool:
+    """Whether it is a coroutine function, or an object whose call is one."""
+    called = getattr(function, "__call__", None)  # noqa: B004 - not whether it can be called
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
+
+
+def transact_grouped(work: Callable[[Transaction], T]) -> Steps[T]:
+    """As `transact`, in a transaction that others' units of work may share."""
+    result: T = yield lambda ports: (ports.grouped or ports.store).transact(work)
+    return result
 
 
 def transact(work: Callable[[Transaction], T]) -> Steps[T]:

@@ -1,5 +1,5 @@
 """
-What an adapter implements: two plain protocols of twelve methods, or one colourless `Adapter`.
+What an adapter implements: two plain protocols of eleven methods, or one colourless `Adapter`.
 
 Users never call these; the client does. A method that could change something takes a command and a
 `Call`, and returns an `Answer` (facts) or a `Failure` (classified): it raises only for bugs. The
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         CreateRefund,
         Lookup,
     )
-    from payport.providers.deliveries import Delivery, WebhookRequest
+    from payport.providers.deliveries import Delivery, Statement, WebhookRequest
     from payport.providers.exchange import AsyncSend, Call, Request, Send
     from payport.providers.spec import ProviderSpec
 
@@ -129,15 +129,6 @@ class PaymentProvider(Protocol):
         """
         ...
 
-    def parse_webhook(self, request: WebhookRequest, *, now: datetime) -> tuple[Delivery, ...]:
-        """
-        Verify the whole request and read the deliveries in it. Pure.
-
-        Raises:
-            WebhookRejected: Signature, replay window or shape; for any input whatever.
-        """
-        ...
-
     def close(self) -> None:
         """Free what this provider opened itself. Calling it again does nothing."""
         ...
@@ -146,8 +137,8 @@ class PaymentProvider(Protocol):
 @runtime_checkable
 class AsyncPaymentProvider(Protocol):
     """
-    A processor, awaited. The same contract as `PaymentProvider`, method by method; `render` and
-    `parse_webhook` are pure and so not awaited. Belongs to one running event loop.
+    A processor, awaited. The same contract as `PaymentProvider`, method by method; `render` is pure
+    and so not awaited. Belongs to one running event loop.
     """
 
     @property
@@ -198,10 +189,6 @@ class AsyncPaymentProvider(Protocol):
 
     async def find(self, lookup: Lookup, call: Call) -> Outcome:
         """See `PaymentProvider.find`."""
-        ...
-
-    def parse_webhook(self, request: WebhookRequest, *, now: datetime) -> tuple[Delivery, ...]:
-        """See `PaymentProvider.parse_webhook`."""
         ...
 
     async def aclose(self) -> None:
@@ -260,9 +247,15 @@ class Adapter(abc.ABC):
         del lookup
         self._lacks("find")
 
-    @abc.abstractmethod
     def parse_webhook(self, request: WebhookRequest, *, now: datetime) -> tuple[Delivery, ...]:
-        """See `PaymentProvider.parse_webhook`."""
+        """See `ReceivesWebhooks.parse_webhook`."""
+        del request, now
+        self._lacks("parse_webhook")
+
+    def read_webhook(self, body: bytes) -> tuple[Statement, ...]:
+        """See `ReceivesWebhooks.read_webhook`."""
+        del body
+        self._lacks("read_webhook")
 
     def _lacks(self, operation: str) -> NoReturn:
         raise UnsupportedOperation(
@@ -323,8 +316,12 @@ class _Colourless(Generic[A]):
         return self.adapter.render(command, key)
 
     def parse_webhook(self, request: WebhookRequest, *, now: datetime) -> tuple[Delivery, ...]:
-        """Verify the whole request and read the deliveries in it."""
+        """See `ReceivesWebhooks.parse_webhook`."""
         return self.adapter.parse_webhook(request, now=now)
+
+    def read_webhook(self, body: bytes) -> tuple[Statement, ...]:
+        """See `ReceivesWebhooks.read_webhook`."""
+        return self.adapter.read_webhook(body)
 
     def __repr__(self) -> str:
         # Never the adapter's attributes: they hold the key.

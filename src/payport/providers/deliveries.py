@@ -1,10 +1,20 @@
-"""What arrives by webhook: the request as it came, and the deliveries an adapter reads from it."""
+"""
+What arrives by webhook, in two readings: `ReceivesWebhooks`, an optional protocol beside
+`PaymentProvider`.
+
+While the provider waits for an answer, `parse_webhook` verifies the request and reads its envelope:
+enough to store it, to know it again and to put it in its line. What it says of money is read later
+from the stored body, by `read_webhook`, so that a body which takes long to read, or breaks its
+reader, costs a worker's time and nobody's acknowledgement.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from payport.domain.facts import Facts
 from payport.domain.identifiers import Environment
@@ -13,7 +23,30 @@ from payport.domain.secrets import NOTHING, Sealed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Delivery", "WebhookRequest"]
+__all__ = ["Delivery", "ReceivesWebhooks", "Statement", "WebhookRequest", "fingerprint"]
+
+
+@runtime_checkable
+class ReceivesWebhooks(Protocol):
+    """A provider of either colour that sends webhooks. Both methods are pure, so nothing awaits."""
+
+    def parse_webhook(self, request: WebhookRequest, *, now: datetime) -> tuple[Delivery, ...]:
+        """
+        Verify the whole request, and read the envelopes of the deliveries in it.
+
+        Raises:
+            WebhookRejected: Signature, replay window or shape; for any input whatever.
+        """
+        ...
+
+    def read_webhook(self, body: bytes) -> tuple[Statement, ...]:
+        """
+        What the deliveries of a stored body say, in the order in which `parse_webhook` gave them.
+
+        The body was verified when it came, and its client secrets have been taken out since. It may
+        raise anything for what it cannot read: only that delivery is affected, and kept.
+        """
+        ...
 
 
 class WebhookRequest:
@@ -46,31 +79,53 @@ class WebhookRequest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """
-    One statement of a webhook; a request may hold several.
+    The envelope of one statement of a webhook; a request may hold several.
 
     Attributes:
         dedupe_key: The same for every delivery of the same statement.
         ordering_key: The same for statements about one payment; one of them is processed at a time.
         type: The provider's word for what happened.
+        fingerprint: Of what it says: object, type, amount and state. A redelivery may be written
+            otherwise; if this differs, it contradicts what was delivered first.
         attempt_ref: The provider's object the statement is about, where told.
         tag: Our key, where the object that the statement is about carries it: of a statement about
-            a refund, the refund's. `facts.tag` is always the payment's.
-        facts: What it says; None where it says nothing payport has a meaning for.
-        needs_fetch: Whether the object must be read before it can be trusted, such as when the
-            payload is of another API version, or is only a hint.
+            a refund, the refund's.
         environment: Test or live, as the statement says.
         account: The provider's account it is about, where told.
+        secret: Which of the signing secrets fitted, from 0.
     """
 
     dedupe_key: str
     ordering_key: str
     type: str
+    fingerprint: str
     occurred_at: datetime
     attempt_ref: str | None = None
     tag: str | None = None
-    facts: Facts | None = None
-    needs_fetch: bool = False
     api_version: str | None = None
     environment: Environment | None = None
     account: str | None = None
+    secret: int | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """
+    What a delivery says.
+
+    Attributes:
+        facts: What it says of money; None where payport has no meaning for it. Their `tag` is
+            always the payment's.
+        needs_fetch: Whether the object must be read before it can be trusted, such as when the
+            payload is of another API version, or is only a hint.
+    """
+
+    facts: Facts | None = None
+    needs_fetch: bool = False
     raw: Sealed[Any] = field(default=NOTHING, compare=False, repr=False)
+
+
+def fingerprint(*said: Any) -> str:
+    """A digest of JSON values, the same however they were written down."""
+    canonical = json.dumps(said, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()

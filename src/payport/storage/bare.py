@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar, assert_never
 
 from payport.domain.actions import ClientToken, Redirect
-from payport.domain.facts import AttemptFact, CaptureFact, DisputeFact, Facts, RefundFact
+from payport.domain.facts import AttemptFact, CaptureFact, DisputeFact, RefundFact
 from payport.domain.secrets import Sealed
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from payport.domain.payment_intent import Capture, PaymentIntent
     from payport.domain.refund import Refund
 
-__all__ = ["bare", "bare_facts"]
+__all__ = ["bare"]
 
 F = TypeVar("F", AttemptFact, CaptureFact, RefundFact, DisputeFact)
 
@@ -34,17 +34,6 @@ def bare(intent: PaymentIntent) -> PaymentIntent:
     }
     changed = {name: part for name, part in parts.items() if _differ(part, getattr(intent, name))}
     return intent.evolve(**changed) if changed else intent
-
-
-def bare_facts(facts: Facts) -> Facts:
-    """The facts without payloads and tokens."""
-    return replace(
-        facts,
-        attempts=tuple(_bare_attempt(fact) for fact in facts.attempts),
-        captures=tuple(_bare_fact(fact) for fact in facts.captures),
-        refunds=tuple(_bare_fact(fact) for fact in facts.refunds),
-        disputes=tuple(_bare_fact(fact) for fact in facts.disputes),
-    )
 
 
 def _differ(new: tuple[object, ...], old: tuple[object, ...]) -> bool:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import TypeAdapter
 
 from payport.domain.events import EVENT_TYPES, DomainEvent
-from payport.domain.facts import Facts
 from payport.domain.identifiers import Environment
 from payport.domain.outcomes import FailureKind
 from payport.domain.payment_intent import PaymentIntent
@@ -229,17 +228,15 @@ def event_from(row: Row) -> DomainEvent:
 
 # -- inbox and handlers ---------------------------------------------------------------------------
 
-_DELIVERY: Final = tuple(field.name for field in fields(InboxRow) if field.name != "facts")
+_DELIVERY: Final = tuple(field.name for field in fields(InboxRow))
 _DELIVERY_WORDS: Final = {"environment": Environment, "state": InboxState}
 _RUN: Final = tuple(field.name for field in fields(HandlerRun))
-_RUN_WORDS: Final = {"state": InboxState}
-_TURNS: Final = ("state", "tries", "due_at", "error")
+_TURNS: Final = ("state", "tries", "due_at", "claimed_until", "fencing", "error", "trace")
 
 
 def delivery_row(row: InboxRow) -> dict[str, Any]:
     """The columns of a new delivery."""
-    facts = None if row.facts is None else _to_json(Facts, row.facts)
-    return {**_plain(row, _DELIVERY), "facts": facts}
+    return _plain(row, _DELIVERY)
 
 
 def delivery_changes(row: InboxRow) -> dict[str, Any]:
@@ -252,12 +249,9 @@ def delivery_from(row: Row) -> InboxRow:
     The delivery in a row.
 
     Raises:
-        ValueError: A word or fact in it is unknown; a newer payport may have written it.
+        ValueError: A word in it is unknown; a newer payport may have written it.
     """
-    stored = row["facts"]
-    facts = None if stored is None else _documents(Facts).validate_json(stored)
-    told: dict[str, Any] = {**_rich(row, _DELIVERY_WORDS), "facts": facts}
-    return InboxRow(**told)
+    return InboxRow(**_rich(row, _DELIVERY_WORDS))
 
 
 def handler_run_row(run: HandlerRun) -> dict[str, Any]:
@@ -277,7 +271,7 @@ def handler_run_from(row: Row) -> HandlerRun:
     Raises:
         ValueError: A word in it is unknown; a newer payport may have written it.
     """
-    return HandlerRun(**_rich(row, _RUN_WORDS))
+    return HandlerRun(**_rich(row, _DELIVERY_WORDS))
 
 
 def _plain(value: object, names: tuple[str, ...]) -> dict[str, Any]:

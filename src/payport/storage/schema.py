@@ -75,6 +75,13 @@ def _not_negative(name: str) -> sa.CheckConstraint:
 
 _DUE: Final = "state = 'due'"
 _SOUGHT: Final = "next_look_at IS NOT NULL"
+_CLAIMED: Final = "claimed_until IS NOT NULL"
+#: What waits for a person, or may one day be ours.
+_LEFT: Final = "state IN ('foreign', 'quarantined', 'dead')"
+_RUN_ORDER: Final = ("due_at", "event_id", "handler")
+_BODIES: Final = "state = 'done' AND body IS NOT NULL"
+#: Several clients may share a store; each looks for its own.
+_PLACE: Final = ("provider", "environment")
 
 
 def _only(name: str, rule: str, *columns: str) -> sa.Index:
@@ -246,43 +253,56 @@ inbox: Final = sa.Table(
     _word("dedupe_key"),
     _word("ordering_key"),
     _word("type"),
+    _word("fingerprint"),
     _word_or_none("attempt_ref"),
     _word_or_none("tag"),
-    sa.Column("facts", _Document, nullable=True),
-    sa.Column("needs_fetch", sa.Boolean, nullable=False),
     _word_or_none("api_version"),
-    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=True),
+    _count("position"),
     _word("digest"),
     _moment("occurred_at"),
     _moment("received_at"),
     _word("state"),
     _count("tries"),
     _moment("due_at"),
+    _moment_or_none("claimed_until"),
+    _count("fencing"),
     _word_or_none("error"),
+    _word_or_none("trace"),
     sa.Column("conflict", sa.Boolean, nullable=False),
     sa.UniqueConstraint("provider", "environment", "dedupe_key", name="uq_payport_inbox_dedupe"),
+    _not_negative("position"),
     _not_negative("tries"),
-    _only("ix_payport_inbox_due", _DUE, "received_at", "id"),
-    _only(
-        "ix_payport_inbox_line",
-        _DUE,
-        "provider",
-        "environment",
-        "ordering_key",
-        "received_at",
-        "id",
-    ),
+    _not_negative("fencing"),
+    _only("ix_payport_inbox_due", _DUE, *_PLACE, "due_at", "received_at", "id"),
+    _only("ix_payport_inbox_line", _DUE, *_PLACE, "ordering_key", "received_at", "id"),
+    _only("ix_payport_inbox_claimed", _CLAIMED, *_PLACE, "ordering_key"),
+    _only("ix_payport_inbox_foreign", "state = 'foreign'", *_PLACE, "attempt_ref"),
+    _only("ix_payport_inbox_bodies", _BODIES, *_PLACE, "received_at"),
+    sa.Index("ix_payport_inbox_received", *_PLACE, "received_at", "id"),
+    _only("ix_payport_inbox_left", _LEFT, *_PLACE, "state", "received_at", "id"),
 )
 
+#: What is to be done once for an event or a message; see `HandlerRun`.
 handler_runs: Final = sa.Table(
     "payport_handler_runs",
     metadata,
     _word("event_id", primary_key=True),
     _word("handler", primary_key=True),
+    _word("provider"),
+    _word("environment"),
+    _word("scope"),
+    sa.Column("message", _Document, nullable=True),
     _word("state"),
     _count("tries"),
     _moment("due_at"),
+    _moment_or_none("claimed_until"),
+    _count("fencing"),
     _word_or_none("error"),
+    _word_or_none("trace"),
     _not_negative("tries"),
-    _only("ix_payport_handler_runs_due", _DUE, "due_at", "event_id", "handler"),
+    _not_negative("fencing"),
+    _only("ix_payport_handler_runs_due", _DUE, *_PLACE, *_RUN_ORDER),
+    sa.Index("ix_payport_handler_runs_latest", *_PLACE, *_RUN_ORDER),
+    _only("ix_payport_handler_runs_dead", "state = 'dead'", *_PLACE, *_RUN_ORDER),
 )

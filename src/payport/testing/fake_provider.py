@@ -21,6 +21,7 @@ from payport.domain.secrets import Secret
 from payport.operations.clock import Clock
 from payport.providers.deliveries import WebhookRequest
 from payport.providers.listings import AsyncListingProvider, SyncListingProvider
+from payport.providers.webhook_secrets import WebhookSecret
 from payport.testing.bank.bank import Bank
 from payport.testing.bank.behaviour import Behaviour
 from payport.testing.clock import FakeClock
@@ -83,7 +84,7 @@ class _Setup:
         clock: Clock | None,
         environment: Environment | None,
         account: str | None,
-        webhook_secrets: Sequence[str | Secret] | None,
+        webhook_secrets: Sequence[str | Secret | WebhookSecret] | None,
         api_key: str | Secret,
     ) -> None:
         secrets = _secrets(webhook_secrets)
@@ -97,7 +98,7 @@ class _Setup:
                 environment=environment or Environment.TEST,
             )
             if secrets is not None:
-                bank.sign_with(*secrets)
+                bank.sign_with(*[Secret(one.reveal()) for one in secrets])
         self.bank = bank
         self.script = Script(more=LISTINGS)
         self.server = bank.face(FakeServer)
@@ -105,17 +106,19 @@ class _Setup:
         self.adapter = FakeAdapter(
             bank.behaviour.spec,
             bank.environment,
-            bank.signing_secrets if secrets is None else secrets,
+            tuple(map(WebhookSecret, bank.signing_secrets)) if secrets is None else secrets,
         )
 
 
-def _secrets(given: Sequence[str | Secret] | None) -> tuple[Secret, ...] | None:
+def _secrets(
+    given: Sequence[str | Secret | WebhookSecret] | None,
+) -> tuple[WebhookSecret, ...] | None:
     if given is None:
         return None
-    if isinstance(given, str):
+    if isinstance(given, str | Secret | WebhookSecret):
         message = "pass a list of secrets, so that one can be replaced: ['whsec_...']"
         raise ConfigurationError(message, operation="FakeProvider", field="webhook_secrets")
-    return tuple(one if isinstance(one, Secret) else Secret(one) for one in given)
+    return tuple(one if isinstance(one, WebhookSecret) else WebhookSecret(one) for one in given)
 
 
 def _check_agrees(
@@ -220,7 +223,7 @@ class FakeProvider(_Controls, SyncListingProvider[FakeAdapter]):
         clock: Clock | None = None,
         environment: Environment | None = None,
         account: str | None = None,
-        webhook_secrets: Sequence[str | Secret] | None = None,
+        webhook_secrets: Sequence[str | Secret | WebhookSecret] | None = None,
         api_key: str | Secret = API_KEY,
     ) -> None:
         self._setup = setup = _Setup(
@@ -265,7 +268,7 @@ class AsyncFakeProvider(_Controls, AsyncListingProvider[FakeAdapter]):
         clock: Clock | None = None,
         environment: Environment | None = None,
         account: str | None = None,
-        webhook_secrets: Sequence[str | Secret] | None = None,
+        webhook_secrets: Sequence[str | Secret | WebhookSecret] | None = None,
         api_key: str | Secret = API_KEY,
     ) -> None:
         self._setup = setup = _Setup(

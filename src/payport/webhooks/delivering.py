@@ -1,94 +1,150 @@
 """
-Delivering domain events to handlers: each delivery has a row and a transaction of its own.
+Delivering domain events and messages to handlers: each delivery has a row and a transaction of its
+own.
 
-What a handler writes through `tx.connection` commits with the mark that it ran, so it happens
-exactly once; what it does elsewhere happens at least once, with a stable event id to know it by. A
-handler that fails keeps its delivery due, later and later; it never undoes the facts.
+What a handler writes through `tx` commits with the mark that it ran, so it happens exactly once;
+what it does elsewhere happens at least once, with a stable id to know it by. A handler that fails
+keeps its delivery due, later and later, and then dead; it never undoes the facts.
 """
 
 from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable
-from contextvars import ContextVar
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from payport.domain.errors import ConfigurationError, NotFound
-from payport.operations.steps import Steps, call, transact
+from payport.domain.errors import ConfigurationError, NotFound, StoreUnavailable
+from payport.operations.steps import AsyncPorts, Ports, Steps, call, is_awaited, transact
 from payport.storage.base import HandlerRun, InboxState
-from payport.webhooks.inbox import MOST_TRIES, next_try
+from payport.webhooks.handling import IN_HANDLER, HandlerTransaction, no_connection
+from payport.webhooks.outbox import Outbox, message_in, operation_in
+from payport.webhooks.turns import HANDLER_LEASE, failed, is_mine, released
 
 if TYPE_CHECKING:
-    from payport.domain.events import DomainEvent
     from payport.operations.session import Session
     from payport.storage.base import Transaction
     from payport.webhooks.handlers import Handler
+    from payport.webhooks.handling import Deferring
 
-__all__ = ["IN_HANDLER", "HandlerTransaction", "deliver"]
+__all__ = ["Operations", "claim_due_runs", "claim_runs_of", "deliver", "release_runs"]
 
 _log = logging.getLogger("payport.webhooks")
 
-#: The name of the handler that is running here, if one is: payport calls are refused in it, since
-#: they would wait for the transaction that waits for the handler.
-IN_HANDLER: ContextVar[str | None] = ContextVar("payport_handler", default=None)
+#: How an operation that was put off is carried out: by name, in a scope, with its arguments.
+Operations: TypeAlias = Mapping[str, Callable[["Session", Mapping[str, Any]], Steps[Any]]]
 
 
-class HandlerTransaction:
-    """What a handler is given beside the event."""
-
-    def __init__(self, connection: object | None) -> None:
-        self._connection = connection
-        self._after: list[Callable[[], Any]] = []
-
-    @property
-    def connection(self) -> Any:
-        """
-        The SQLAlchemy connection of this delivery's transaction.
-
-        Raises:
-            ConfigurationError: The store has none, or the handler is a coroutine function.
-        """
-        if self._connection is None:
-            raise ConfigurationError(
-                "there is no database connection here: the store is memory, or the handler is "
-                "awaited. Use the event's id to do things once.",
-                operation="tx.connection",
-            )
-        return self._connection
-
-    def after_commit(self, function: Callable[[], Any]) -> None:
-        """
-        Call `function` once this delivery is committed.
-
-        For whatever must not happen inside the transaction, payport operations among them. A crash
-        in between loses the call.
-        """
-        self._after.append(function)
-
-    @property
-    def pending(self) -> tuple[Callable[[], Any], ...]:
-        """What is to be called after the commit."""
-        return tuple(self._after)
+# -- claims ---------------------------------------------------------------------------------------
 
 
-def deliver(session: Session, run: HandlerRun) -> Steps[InboxState]:
-    """Give one event to one handler. Returns where the delivery stands afterwards."""
-    handler = session.handlers.named(run.handler)
-    if handler is None:
-        return (yield from _failed(session, run, "no handler has this name any more"))
+def claim_due_runs(session: Session, limit: int) -> Steps[list[HandlerRun]]:
+    """Take what is due, for a while and for nobody else."""
+
+    def work(tx: Transaction) -> list[HandlerRun]:
+        now = session.settings.clock.now()
+        runs = tx.due_handler_runs(
+            provider=session.spec.name, environment=session.environment, now=now, limit=limit
+        )
+        return _claimed(tx, session, runs)
+
+    return transact(work)
+
+
+def claim_runs_of(session: Session, event_ids: Collection[str]) -> Steps[list[HandlerRun]]:
+    """Take the runs of these events that are due."""
+
+    def work(tx: Transaction) -> list[HandlerRun]:
+        now = session.settings.clock.now()
+        listed = [run for event_id in event_ids for run in tx.runs_of(event_id)]
+        locked = [tx.handler_run(run.event_id, run.handler) for run in listed]
+        due = [r for r in locked if r and r.state is InboxState.DUE and r.due_at <= now]
+        return _claimed(tx, session, due)
+
+    return transact(work)
+
+
+def _claimed(tx: Transaction, session: Session, runs: Collection[HandlerRun]) -> list[HandlerRun]:
+    until = session.settings.clock.now() + HANDLER_LEASE
+    tx.claim_handler_runs(runs, until=until)
+    return [
+        replace(run, due_at=until, claimed_until=until, fencing=run.fencing + 1) for run in runs
+    ]
+
+
+def release_runs(session: Session, runs: Collection[HandlerRun]) -> Steps[None]:
+    """Give back what was claimed and not begun."""
+
+    def work(tx: Transaction) -> None:
+        now = session.settings.clock.now()
+        for run in runs:
+            current = tx.handler_run(run.event_id, run.handler)
+            if current is not None and is_mine(current, run):
+                tx.save_handler_run(released(current, now))
+
+    return transact(work)
+
+
+# -- one run --------------------------------------------------------------------------------------
+
+
+def deliver(session: Session, run: HandlerRun, operations: Operations) -> Steps[InboxState]:
+    """
+    Carry one claimed run out. Returns where it stands afterwards.
+
+    Raises:
+        StoreUnavailable: The store failed before anything of the run was written down.
+    """
+    after: tuple[Callable[[], Any], ...] = ()
     try:
-        if _is_awaited(handler):
-            after = yield from _awaited(run, handler)
+        put_off = operation_in(run)
+        if put_off is not None:
+            yield from _performed(session, run, operations, *put_off)
         else:
-            after = yield from transact(lambda tx: _ran(tx, run, handler))
+            after = yield from _handled(session, run)
+    except StoreUnavailable:
+        raise
+    except _Superseded:
+        return InboxState.DONE
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is kept with its delivery
         _log.warning("handler %s failed on %s", run.handler, run.event_id, exc_info=error)
-        return (yield from _failed(session, run, f"{type(error).__name__}"))
+        return (yield from _failed(session, run, error))
     for function in after:
         yield from _afterwards(run, function)
     return InboxState.DONE
+
+
+class _Superseded(Exception):
+    """Another worker took the run over: its lease had ended."""
+
+
+def _performed(
+    session: Session,
+    run: HandlerRun,
+    operations: Operations,
+    name: str,
+    arguments: Mapping[str, Any],
+) -> Steps[None]:
+    """Carry out an operation that was put off, then mark it: done again, it has no effect more."""
+    if name not in operations:
+        message = f"this client cannot put off {name}"
+        raise ConfigurationError(message, operation="tx.later", field="operation")
+    yield from operations[name](session.scoped(run.scope), arguments)
+    yield from transact(lambda tx: _mark(tx, run, Outbox(run, run.scope), session))
+
+
+def _handled(session: Session, run: HandlerRun) -> Steps[tuple[Callable[[], Any], ...]]:
+    handler = session.handlers.of(run)
+    if handler is None:
+        raise ConfigurationError("no handler has this name any more", operation="Handlers")
+    delivery = _Delivery(session=session, run=run, handler=handler)
+
+    def step(ports: Any) -> Any:
+        return delivery.awaited(ports) if isinstance(ports, AsyncPorts) else delivery.done(ports)
+
+    after: tuple[Callable[[], Any], ...] = yield step
+    return after
 
 
 def _afterwards(run: HandlerRun, function: Callable[[], Any]) -> Steps[None]:
@@ -99,67 +155,116 @@ def _afterwards(run: HandlerRun, function: Callable[[], Any]) -> Steps[None]:
         _log.exception("what %s wanted done after the commit failed", run.handler)
 
 
-def _ran(tx: Transaction, run: HandlerRun, handler: Handler) -> tuple[Callable[[], Any], ...]:
-    """Run a handler and mark it in the same transaction; once, whoever else tries."""
-    due = _due(tx, run)
-    if due is None:
-        return ()
-    current, event = due
-    given = HandlerTransaction(getattr(tx, "connection", None))
-    token = IN_HANDLER.set(run.handler)
-    try:
-        result = handler(event, given)
-    finally:
-        IN_HANDLER.reset(token)
-    if inspect.isawaitable(result):
-        _refuse_awaitable(result)
-    tx.save_handler_run(replace(current, state=InboxState.DONE, error=None))
-    return given.pending
+def _failed(session: Session, run: HandlerRun, error: Exception) -> Steps[InboxState]:
+    def postpone(tx: Transaction) -> InboxState:
+        current = tx.handler_run(run.event_id, run.handler)
+        if current is None or not is_mine(current, run):
+            return InboxState.DONE if current is None else current.state
+        name = f"{run.event_id} {run.handler}"
+        later = failed(current, error, session.settings.clock.now(), may_die=True, name=name)
+        tx.save_handler_run(later)
+        return later.state
+
+    return (yield from transact(postpone))
 
 
-def _awaited(run: HandlerRun, handler: Handler) -> Steps[tuple[Callable[[], Any], ...]]:
-    """
-    Await a handler, then mark it. No transaction is open meanwhile, so its effects happen at least
-    once.
-    """
-    due = yield from transact(lambda tx: _due(tx, run))
-    if due is None:
-        return ()
-    current, event = due
-    given = HandlerTransaction(None)
-    yield from call(lambda: _inside(run.handler, handler, event, given))
-    yield from transact(
-        lambda tx: tx.save_handler_run(replace(current, state=InboxState.DONE, error=None))
-    )
-    return given.pending
+# -- handlers -------------------------------------------------------------------------------------
 
 
-async def _inside(
-    name: str, handler: Handler, event: DomainEvent, given: HandlerTransaction
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Delivery:
+    """One run of one handler, in either colour."""
+
+    session: Session
+    run: HandlerRun
+    handler: Handler
+
+    def done(self, ports: Ports) -> tuple[Callable[[], Any], ...]:
+        """Run the handler in the transaction that marks it; once, whoever else tries."""
+        if is_awaited(self.handler):
+            raise ConfigurationError(
+                "it has to be awaited, and this client blocks: pass a plain function, or use "
+                "AsyncPayport",
+                operation="Payport",
+                field="handlers",
+            )
+
+        def work(tx: Transaction) -> tuple[Callable[[], Any], ...]:
+            told, outbox = _due(tx, self.run), self._outbox()
+            connection = getattr(tx, "connection", None)
+            given = HandlerTransaction(outbox, lambda: _present(connection))
+            _called(self.run.handler, self.handler, told, given)
+            _mark(tx, self.run, outbox, self.session)
+            return given.pending
+
+        return ports.store.transact(work)
+
+    async def awaited(self, ports: AsyncPorts) -> tuple[Callable[[], Any], ...]:
+        """
+        Run the handler beside its transaction, which begins when it first asks for it, or when it
+        has ended.
+        """
+        from payport.webhooks.awaiting import LateTransaction  # noqa: PLC0415 - imports asyncio
+
+        told, outbox = await ports.store.transact(lambda tx: _due(tx, self.run)), self._outbox()
+
+        def finish(tx: Transaction) -> None:
+            _mark(tx, self.run, outbox, self.session)
+
+        late = LateTransaction(ports.store, lambda tx: _check(tx, self.run), finish)
+        try:
+            given = await self._ran_beside(ports, late, told, outbox)
+        except BaseException:
+            await late.end(well=False)
+            raise
+        if late.is_open:
+            await late.end(well=True)
+        else:
+            await ports.store.transact(finish)
+        return given.pending
+
+    async def _ran_beside(
+        self, ports: AsyncPorts, late: Any, told: object, outbox: Outbox
+    ) -> Deferring:
+        from payport.webhooks.awaiting import AwaitedTransaction  # noqa: PLC0415 - as above
+
+        if is_awaited(self.handler):
+            awaited = AwaitedTransaction(outbox, late)
+            token = IN_HANDLER.set(self.run.handler)
+            try:
+                await self.handler(told, awaited)
+            finally:
+                IN_HANDLER.reset(token)
+            return awaited
+        plain = HandlerTransaction(outbox, late.connection_from_thread)
+        if ports.threads is None:
+            _called(self.run.handler, self.handler, told, plain)
+        else:
+            await ports.threads.run(lambda: _called(self.run.handler, self.handler, told, plain))
+        return plain
+
+    def _outbox(self) -> Outbox:
+        return Outbox(self.run, self.run.scope)
+
+
+def _called(name: str, handler: Handler, told: object, given: HandlerTransaction) -> None:
+    """Call a plain function; it is none if it returns something to be awaited."""
     token = IN_HANDLER.set(name)
+    well = False
     try:
-        await handler(event, given)
+        result = handler(told, given)
+        if inspect.isawaitable(result):
+            _refuse_awaitable(result)
+        well = True
     finally:
         IN_HANDLER.reset(token)
+        given.end(well=well)
 
 
-def _due(tx: Transaction, run: HandlerRun) -> tuple[HandlerRun, DomainEvent] | None:
-    """The run and its event, unless somebody else ran it meanwhile."""
-    current = tx.handler_run(run.event_id, run.handler)
-    if current is None or current.state is not InboxState.DUE:
-        return None
-    event = tx.event(run.event_id)
-    if event is None:
-        message = "the event is gone from the store"
-        raise NotFound(message, operation="webhooks", reference=run.event_id)
-    return current, event
-
-
-def _is_awaited(handler: Handler) -> bool:
-    """Whether a handler is a coroutine function, or an object whose call is one."""
-    called = getattr(handler, "__call__", None)  # noqa: B004 - not whether it can be called
-    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(called)
+def _present(connection: Any) -> Any:
+    if connection is None:
+        raise no_connection()
+    return connection
 
 
 def _refuse_awaitable(result: object) -> NoReturn:
@@ -172,15 +277,35 @@ def _refuse_awaitable(result: object) -> NoReturn:
     )
 
 
-def _failed(session: Session, run: HandlerRun, why: str) -> Steps[InboxState]:
-    def postpone(tx: Transaction) -> InboxState:
-        current = tx.handler_run(run.event_id, run.handler)
-        if current is None or current.state is not InboxState.DUE:
-            return InboxState.DONE
-        tries = current.tries + 1
-        state = InboxState.DEAD if tries >= MOST_TRIES else InboxState.DUE
-        due_at = session.settings.clock.now() + next_try(tries)
-        tx.save_handler_run(replace(current, state=state, tries=tries, due_at=due_at, error=why))
-        return state
+# -- in one transaction ---------------------------------------------------------------------------
 
-    return (yield from transact(postpone))
+
+def _check(tx: Transaction, run: HandlerRun) -> HandlerRun:
+    """The run as it stands, unless another worker has it now, or had."""
+    current = tx.handler_run(run.event_id, run.handler)
+    if current is None or not is_mine(current, run):
+        raise _Superseded
+    return current
+
+
+def _due(tx: Transaction, run: HandlerRun) -> object:
+    """The event or the message of a run."""
+    _check(tx, run)
+    if run.message is not None:
+        return message_in(run)
+    event = tx.event(run.event_id)
+    if event is None:
+        message = "the event is gone from the store"
+        raise NotFound(message, operation="webhooks", reference=run.event_id)
+    return event
+
+
+def _mark(tx: Transaction, run: HandlerRun, outbox: Outbox, session: Session) -> None:
+    """Write down that it is done, and what it sends, in one commit with what it wrote."""
+    current = _check(tx, run)
+    made = outbox.runs(session.settings.clock.now())
+    if made:
+        tx.add_handler_runs(made)
+    tx.save_handler_run(
+        replace(current, state=InboxState.DONE, claimed_until=None, error=None, trace=None)
+    )

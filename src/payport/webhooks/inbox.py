@@ -1,9 +1,8 @@
 """
-Receiving and processing webhooks: verify, store, acknowledge; then apply, and commit facts first.
+Receiving webhooks: verify, store, acknowledge. Nothing of what they say is read here.
 
-`receive` stores what was verified and returns; whatever happens afterwards, an acknowledged
-delivery is in the store. `process` applies one stored delivery to its payment: whoever learned the
-same fact before, the payment ends in the same state. Written as steps, for both colours.
+Whatever happens after `receive` returned, the delivery is in the store. Unsigned or malformed input
+never gets there. Written as steps, for both colours; many that come at once share a commit.
 """
 
 from __future__ import annotations
@@ -11,44 +10,30 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from payport.domain.errors import (
-    InvalidRequest,
-    NotFound,
-    PayportError,
-    StoreUnavailable,
-    WebhookRejected,
-)
-from payport.domain.events import UnmappedEvent, event_id
+from payport.domain.errors import InvalidRequest, WebhookRejected
 from payport.domain.identifiers import digest
-from payport.operations.steps import Steps, transact
+from payport.operations.steps import Steps, transact_grouped
 from payport.providers.deliveries import Delivery, WebhookRequest
-from payport.providers.outcomes import Answer
-from payport.providers.spec import Capability
 from payport.storage.base import InboxRow, InboxState
+from payport.webhooks.bodies import without_client_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from payport.domain.facts import Facts
-    from payport.domain.payment_intent import PaymentIntent
     from payport.operations.session import Session
     from payport.storage.base import Transaction
 
-__all__ = ["MAX_BODY", "Receipt", "ReceiptStatus", "is_ours", "next_try", "process", "receive"]
+__all__ = ["MAX_BODY", "Receipt", "ReceiptStatus", "receive"]
 
 _log = logging.getLogger("payport.webhooks")
 
 #: Bytes. Providers send a few kilobytes; more is an attack or a mistake.
 MAX_BODY = 256 * 1024
-#: After this many tries a delivery waits for a person.
-MOST_TRIES = 12
-_PROCESS = "webhooks.process"
-_FIRST_WAIT = timedelta(seconds=2)
-_LONGEST_WAIT = timedelta(hours=1)
+_RECEIVE = "webhooks.receive"
 
 
 class ReceiptStatus(StrEnum):
@@ -69,10 +54,13 @@ class Receipt:
 
     Attributes:
         ids: The inbox's ids of the deliveries in it; pass one to `process_one`.
+        secret: Which of the signing secrets fitted, from 0: where that is not the first one, the
+            provider still signs with one that is being replaced.
     """
 
     status: ReceiptStatus
     ids: tuple[str, ...]
+    secret: int | None = None
 
 
 def receive(
@@ -88,55 +76,91 @@ def receive(
     _check_bytes(body)
     if len(body) > MAX_BODY:
         message = f"the body has {len(body)} bytes; at most {MAX_BODY} are read"
-        raise WebhookRejected(message, status=413, operation="webhooks.receive", field="body")
+        raise WebhookRejected(message, status=413, operation=_RECEIVE, field="body")
     now = session.settings.clock.now()
     request = WebhookRequest(body=body, headers=headers, url=url)
-    deliveries = session.parse_webhook(request, now=now)
-    try:
-        rows = [_row(session, delivery, request.body, now) for delivery in deliveries]
-        return (yield from transact(lambda tx: _stored(tx, rows)))
-    except UnicodeError as error:
-        # JSON can name half of a surrogate pair, which no digest and no store can write down.
-        message = "it holds text that is not Unicode"
-        raise WebhookRejected(message, operation="webhooks.receive", field="body") from error
+    deliveries = session.webhooks(_RECEIVE).parse_webhook(request, now=now)
+    secret = next((one.secret for one in deliveries if one.secret is not None), None)
+    if secret:
+        _log.info("a webhook was signed with secret %d, counted from 0", secret)
+    rows = _rows(session, deliveries, request.body, now)
+    receipt = yield from transact_grouped(lambda tx: _stored(tx, session, rows, now))
+    return replace(receipt, secret=secret)
 
 
 def _check_bytes(body: object) -> None:
     if not isinstance(body, bytes | bytearray):
         given = type(body).__name__
         message = f"must be the raw bytes, not {given}: the signature covers them as they came"
-        raise InvalidRequest(message, operation="webhooks.receive", field="body")
+        raise InvalidRequest(message, operation=_RECEIVE, field="body")
 
 
-def _row(session: Session, delivery: Delivery, body: bytes, now: datetime) -> InboxRow:
-    environment = delivery.environment or session.environment
-    here = environment == session.environment
-    name = session.spec.name
-    account = delivery.account or ""
+def _rows(
+    session: Session, deliveries: Sequence[Delivery], body: bytes, now: datetime
+) -> list[InboxRow]:
+    kept, hashed = without_client_secrets(body), hashlib.sha256(body).hexdigest()
+    try:
+        rows = [
+            replace(_row(session, delivery, now), body=kept, digest=hashed, position=position)
+            for position, delivery in enumerate(deliveries)
+        ]
+        for row in rows:
+            words = (row.ordering_key, row.type, row.attempt_ref, row.tag, row.account)
+            "".join([word or "" for word in (*words, row.api_version)]).encode()
+    except UnicodeError:
+        # JSON can name half of a surrogate pair, which no digest and no store can write down.
+        rows = []
+    else:
+        return rows
+    message = "it holds text that is not Unicode"
+    raise WebhookRejected(message, operation=_RECEIVE, field="body")
+
+
+def _row(session: Session, delivery: Delivery, now: datetime) -> InboxRow:
+    stray = _stray(session, delivery)
+    # One that came to the wrong endpoint must not pass for the one that will come to the right one.
+    key = delivery.dedupe_key if stray is None else f"{delivery.dedupe_key}@{stray[0]}"
+    name, environment = session.spec.name, session.environment
     return InboxRow(
-        id=f"inb_{digest((name, environment, account, delivery.dedupe_key))[:26]}",
+        id=_id(name, environment, key),
         provider=name,
         environment=environment,
         account=delivery.account,
-        dedupe_key=delivery.dedupe_key,
+        dedupe_key=key,
         ordering_key=delivery.ordering_key,
         type=delivery.type,
+        fingerprint=delivery.fingerprint,
         attempt_ref=delivery.attempt_ref,
         tag=delivery.tag,
-        facts=delivery.facts,
-        needs_fetch=delivery.needs_fetch,
         api_version=delivery.api_version,
-        body=body,
-        digest=hashlib.sha256(body).hexdigest(),
+        body=None,
+        digest="",
         occurred_at=delivery.occurred_at,
         received_at=now,
-        state=InboxState.DUE if here else InboxState.QUARANTINED,
+        state=InboxState.DUE if stray is None else InboxState.QUARANTINED,
         due_at=now,
-        error=None if here else f"it is of {environment}, and this endpoint of the other",
+        error=None if stray is None else stray[1],
     )
 
 
-def _stored(tx: Transaction, rows: list[InboxRow]) -> Receipt:
+def _id(*parts: str) -> str:
+    return f"inb_{digest(parts)[:26]}"
+
+
+def _stray(session: Session, delivery: Delivery) -> tuple[str, str] | None:
+    """Whose a delivery is that came to the wrong endpoint, and why it is not handled here."""
+    environment, here = delivery.environment, session.environment
+    if environment is not None and environment is not here:
+        why = f"environment mismatch: it is of {environment}, and this endpoint of {here}"
+        return environment.value, why
+    account, known = delivery.account, session.known_account
+    if account is not None and known is not None and account != known:
+        why = f"account mismatch: it is about {account}, and this client is at {known}"
+        return account, why
+    return None
+
+
+def _stored(tx: Transaction, session: Session, rows: Sequence[InboxRow], now: datetime) -> Receipt:
     status = ReceiptStatus.DUPLICATE
     ids: list[str] = []
     for row in rows:
@@ -144,179 +168,42 @@ def _stored(tx: Transaction, rows: list[InboxRow]) -> Receipt:
         ids.append(row.id if there is None else there.id)
         if there is None:
             status = ReceiptStatus.ACCEPTED if status is not ReceiptStatus.CONFLICT else status
-        elif there.facts != row.facts:
+        elif there.fingerprint != row.fingerprint:
             # Redelivered bytes differ harmlessly; what they say of money must not.
             status = ReceiptStatus.CONFLICT
-            tx.save_delivery(replace(there, conflict=True))
+            _contradicted(tx, there, row, now)
+        elif _is_home(session, there):
+            tx.save_delivery(replace(there, state=InboxState.DUE, due_at=now, error=None))
     return Receipt(status=status, ids=tuple(ids))
 
 
-def process(session: Session, row_id: str) -> Steps[InboxState]:
-    """
-    Apply one stored delivery. Returns where it stands afterwards; a failure is kept with it.
-
-    What it says is committed before any handler of what it changed runs.
-
-    Raises:
-        NotFound: There is no such delivery.
-        StoreUnavailable: The store failed; the delivery is due as before.
-    """
-    row = yield from transact(lambda tx: tx.delivery(row_id))
-    if row is None:
-        message = "the inbox holds no such delivery"
-        raise NotFound(message, operation=_PROCESS, reference=row_id)
-    if row.state is not InboxState.DUE or not is_ours(session, row):
-        return row.state
-    try:
-        return (yield from _processed(session, row))
-    except StoreUnavailable:
-        raise
-    except Exception as error:  # noqa: BLE001 - one delivery must not keep the others waiting
-        why = str(error) if isinstance(error, PayportError) else type(error).__name__
-        may_die = not (isinstance(error, PayportError) and error.retryable)
-        return (yield from transact(lambda tx: _postponed(tx, session, row_id, why, may_die)))
+def _is_home(session: Session, there: InboxRow) -> bool:
+    """Whether a delivery that another account's client put aside came to its own client now."""
+    own = there.account is not None and there.account == session.known_account
+    return own and there.state is InboxState.QUARANTINED and not there.conflict
 
 
-def is_ours(session: Session, row: InboxRow) -> bool:
-    """Whether a delivery is this client's to process: others may share the store."""
-    return (row.provider, row.environment) == (session.spec.name, session.environment)
-
-
-def _processed(session: Session, row: InboxRow) -> Steps[InboxState]:
-    account = yield from session.account(_PROCESS, row.id)
-    if row.account is not None and row.account != account.id:
-        why = f"it is about account {row.account}, and this client is at {account.id}"
-        return (yield from transact(lambda tx: _marked(tx, row.id, InboxState.QUARANTINED, why)))
-    facts = yield from _fetched(session, row)
-    state, tied = yield from transact(lambda tx: _applied(tx, session, row.id, facts))
-    if tied is not None and not row.needs_fetch:
-        yield from _settled(session, *tied)
-    return state
-
-
-def _settled(session: Session, payment_id: str, ref: str) -> Steps[None]:
-    """
-    Read a payment of which two statements were told for one moment.
-
-    Both are committed, and the rank of their states decided which one stands. Where the provider
-    cannot be read, or not now, it stays at that.
-    """
-    outcome = yield from session.asked(lambda provider, call: provider.retrieve_payment(ref, call))
-    if isinstance(outcome, Answer):
-        yield from session.observed(payment_id, _as_of_the_read(outcome), _PROCESS)
-    else:
-        _log.warning("a tie of %s was decided by rank: %s", payment_id, outcome.message)
-
-
-def _as_of_the_read(answer: Answer) -> Answer:
-    """
-    The answer's facts, dated by the provider's clock as of the read, in whole seconds.
-
-    Many providers tell the times of changes in whole seconds: a later date than that, or one of our
-    own clock, would stand over a change that comes after the read, and for ever.
-    """
-    if answer.provider_time is None:
-        return answer
-    return replace(answer, facts=answer.facts.restated(answer.provider_time.replace(microsecond=0)))
-
-
-def _fetched(session: Session, row: InboxRow) -> Steps[Facts | None]:
-    """
-    The delivery's facts; read from the provider where they cannot be trusted as they are, and None
-    where it cannot be read either.
-    """
-    if not row.needs_fetch:
-        return row.facts
-    ref = row.attempt_ref
-    if ref is None or not session.spec.has(Capability.RETRIEVE_PAYMENT):
-        return None
-    outcome = yield from session.asked(lambda provider, call: provider.retrieve_payment(ref, call))
-    if isinstance(outcome, Answer):
-        return outcome.facts
-    raise session.fault(outcome, _PROCESS, row.id) from outcome.cause
-
-
-def _applied(
-    tx: Transaction, session: Session, row_id: str, facts: Facts | None
-) -> tuple[InboxState, tuple[str, str] | None]:
-    """Where the delivery stands now, and which payment and object of it has to be read."""
-    row = tx.delivery(row_id)
-    if row is None or row.state is not InboxState.DUE:
-        return InboxState.DONE, None
-    found = _payment(tx, session, row)
-    if found is None:
-        return _marked(tx, row_id, InboxState.FOREIGN, None), None
-    if (found.provider, found.account) != (row.provider, session.known_account):
-        why = f"our tag on it is of a payment at {found.provider} account {found.account}"
-        return _marked(tx, row_id, InboxState.QUARANTINED, why), None
-    intent = tx.payment(found.id, lock=True) or found
-    tie = False
-    if facts is None:
-        _unmapped(tx, session, row, intent)
-    else:
-        tie = session.journal.concluding.observe(tx, intent, facts).tie
-    ref = row.attempt_ref or intent.provider_ref
-    readable = tie and ref is not None and session.spec.has(Capability.RETRIEVE_PAYMENT)
-    tied = (intent.id, ref) if readable and ref is not None else None
-    return _marked(tx, row_id, InboxState.DONE, None), tied
-
-
-def _payment(tx: Transaction, session: Session, row: InboxRow) -> PaymentIntent | None:
-    """The payment a delivery is about: by our tag, else by the provider's id of an attempt."""
-    record = tx.operation_by_key(row.tag) if row.tag is not None else None
-    if record is not None:
-        return tx.payment(record.payment_id)
-    account = row.account or session.known_account
-    if row.attempt_ref is None or account is None:
-        return None
-    return tx.payment_by_ref(row.provider, account, row.attempt_ref)
-
-
-def _unmapped(tx: Transaction, session: Session, row: InboxRow, intent: PaymentIntent) -> None:
-    event = UnmappedEvent(
-        id=event_id(intent.id, UnmappedEvent.kind, row.id, row.type),
-        occurred_at=row.occurred_at,
-        payment_id=intent.id,
-        reference=intent.reference,
-        scope=intent.scope,
-        environment=intent.environment,
-        provider=intent.provider,
-        account=intent.account,
-        effect_ref=row.attempt_ref or "",
-        api_version=row.api_version,
-        type=row.type,
+def _contradicted(tx: Transaction, there: InboxRow, row: InboxRow, now: datetime) -> None:
+    """Keep both. Neither is believed: the object is read, also where the first was applied."""
+    key = f"{row.dedupe_key}#{row.fingerprint}"
+    why = f"it contradicts {there.id}, which came before with the same id"
+    kept = replace(
+        row,
+        id=_id(row.provider, row.environment, key),
+        dedupe_key=key,
+        state=InboxState.QUARANTINED,
+        error=why,
     )
-    now = session.settings.clock.now()
-    new = tx.add_events((event,), at=now)
-    session.settings.on_events(tx, new, now)
-
-
-def _marked(tx: Transaction, row_id: str, state: InboxState, error: str | None) -> InboxState:
-    row = tx.delivery(row_id)
-    if row is not None:
-        tx.save_delivery(replace(row, state=state, error=error))
-    return state
-
-
-def _postponed(
-    tx: Transaction,
-    session: Session,
-    row_id: str,
-    why: str,
-    may_die: bool,  # noqa: FBT001 - private, and passed by name of a variable
-) -> InboxState:
-    """Try again later. What is no fault of the delivery, such as an outage, never kills it."""
-    row = tx.delivery(row_id)
-    if row is None or row.state is not InboxState.DUE:
-        return InboxState.DONE if row is None else row.state
-    tries = row.tries + 1
-    state = InboxState.DEAD if may_die and tries >= MOST_TRIES else InboxState.DUE
-    due_at = session.settings.clock.now() + next_try(tries)
-    tx.save_delivery(replace(row, state=state, tries=tries, due_at=due_at, error=why))
-    _log.warning("delivery %s: %s, try %d: %s", row_id, state, tries, why)
-    return state
-
-
-def next_try(tries: int) -> timedelta:
-    """How long to wait after this many failed tries: 2 s, doubling, at most an hour."""
-    return min(_LONGEST_WAIT, _FIRST_WAIT * float(2 ** min(tries - 1, 20)))
+    if tx.add_delivery(kept) is not None:
+        return
+    _log.error("delivery %s: %s", kept.id, why)
+    stored = tx.delivery(there.id, lock=True) or there
+    again = stored.state is InboxState.DONE
+    tx.save_delivery(
+        replace(
+            stored,
+            conflict=True,
+            state=InboxState.DUE if again else stored.state,
+            due_at=now if again else stored.due_at,
+        )
+    )

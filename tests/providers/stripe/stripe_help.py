@@ -32,6 +32,7 @@ from payport.providers.exchange import Call, Request, Response
 from payport.providers.stripe import API_VERSION, AsyncStripeProvider, StripeProvider
 from payport.providers.stripe.adapter import StripeAdapter
 from payport.providers.stripe.settings import settings_from
+from payport.testing._heard import heard
 
 DATA = Path(__file__).parents[2] / "data" / "stripe"
 
@@ -349,7 +350,7 @@ def signed(about: Any, at: object = NOW, secret: str = SECRET) -> WebhookRequest
 
 
 def delivered(about: Any, **options: Any) -> Any:
-    (one,) = adapter(**options).parse_webhook(signed(about), now=MOMENT)
+    (one,) = heard(adapter(**options), signed(about), MOMENT)
     return one
 
 

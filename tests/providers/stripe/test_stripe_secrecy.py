@@ -30,6 +30,7 @@ from stripe_help import (
 from payport.domain.errors import ConfigurationError, WebhookRejected
 from payport.providers.exchange import Call
 from payport.providers.outcomes import Answer, Failure
+from payport.webhooks.bodies import without_client_secrets
 
 KEY = "sk_test_canary1key2that3is4nobodys"
 SECRET = "whsec_canary1secret2that3is4nobodys"
@@ -207,11 +208,15 @@ def test_a_rejected_webhook_shows_no_secret(how: str) -> None:
 def test_deliveries_show_and_keep_no_client_secret() -> None:
     one = adapter(api_key=KEY, webhook_secrets=[SECRET])
     told = event("payment_intent.requires_action", challenged())
-    (delivery,) = one.parse_webhook(signed(told, secret=SECRET), now=MOMENT)
-    assert delivery.facts is not None
-    assert delivery.facts.attempts[0].next_action.token == TOKEN
-    check_silent(delivery)
-    check_silent(pickle.dumps(delivery))
+    request = signed(told, secret=SECRET)
+    (delivery,) = one.parse_webhook(request, now=MOMENT)
+    (statement,) = one.read_webhook(request.body)
+    assert statement.facts is not None
+    assert statement.facts.attempts[0].next_action.token == TOKEN
+    for kept in (delivery, statement):
+        check_silent(kept)
+        check_silent(pickle.dumps(kept))
+    check_silent(without_client_secrets(request.body))
 
 
 def shown_with_locals(error: BaseException) -> str:

@@ -187,7 +187,7 @@ def test_the_environment_is_read_when_asked(provider: Any, monkeypatch: Any) -> 
     monkeypatch.setenv("STRIPE_WEBHOOK_SECRETS", f" {SECRET} , whsec_new,,")
     one = provider.from_env(account="acct_1", timeout=3)
     assert one.adapter.settings.api_key == Secret(KEY)
-    assert one.adapter.settings.webhook_secrets == (Secret(SECRET), Secret("whsec_new"))
+    assert [s.reveal() for s in one.adapter.settings.webhook_secrets] == [SECRET, "whsec_new"]
     assert (one.adapter.settings.account, one.adapter.settings.timeout) == ("acct_1", 3.0)
     monkeypatch.delenv("STRIPE_WEBHOOK_SECRETS")
     assert provider.from_env().adapter.settings.webhook_secrets == ()
@@ -225,7 +225,7 @@ def test_a_connected_account_is_named_and_nothing_else_changes(colour: str) -> N
     assert type(one) is kind
     assert one.adapter.settings.account == "acct_1"
     assert one.adapter.settings.api_key == Secret(KEY)
-    assert one.adapter.settings.webhook_secrets == (Secret(SECRET),)
+    assert [s.reveal() for s in one.adapter.settings.webhook_secrets] == [SECRET]
     assert one._send is whole._send
     assert whole.adapter.settings.account is None
     assert one.for_account("acct_2").adapter.settings.account == "acct_2"

@@ -24,7 +24,7 @@ from payport.providers.commands import (
     CreateRefund,
     Lookup,
 )
-from payport.providers.deliveries import Delivery, WebhookRequest
+from payport.providers.deliveries import Delivery, Statement, WebhookRequest
 from payport.providers.exchange import Exchange, Request, Response
 from payport.providers.listings import FactsPage, ListingAdapter, PaymentsQuery, RefundsQuery
 from payport.providers.outcomes import Account, Answer, Failure, Outcome
@@ -42,7 +42,7 @@ from payport.providers.stripe.objects import (
 from payport.providers.stripe.requests import Requests
 from payport.providers.stripe.settings import Settings
 from payport.providers.stripe.spec import spec_with
-from payport.providers.stripe.webhooks import deliveries
+from payport.providers.stripe.webhooks import deliveries, statements
 
 __all__ = ["StripeAdapter"]
 
@@ -294,5 +294,9 @@ class StripeAdapter(ListingAdapter):
     # -- webhooks -------------------------------------------------------------------------------
 
     def parse_webhook(self, request: WebhookRequest, *, now: datetime) -> tuple[Delivery, ...]:
-        """See `PaymentProvider.parse_webhook`."""
+        """See `ReceivesWebhooks.parse_webhook`."""
         return deliveries(request, self.settings.webhook_secrets, now)
+
+    def read_webhook(self, body: bytes) -> tuple[Statement, ...]:
+        """See `ReceivesWebhooks.read_webhook`."""
+        return statements(body)

@@ -20,6 +20,7 @@ from payport.providers.stripe.adapter import StripeAdapter
 from payport.providers.stripe.flight import silence_telemetry
 from payport.providers.stripe.settings import Settings, settings_for, settings_from
 from payport.providers.stripe.transport import AsyncStripeSend, StripeSend
+from payport.providers.webhook_secrets import WebhookSecret
 
 __all__ = ["AsyncStripeProvider", "StripeProvider"]
 
@@ -54,7 +55,7 @@ class StripeProvider(SyncListingProvider[StripeAdapter]):
         self,
         *,
         api_key: str | Secret,
-        webhook_secrets: Iterable[str | Secret] = (),
+        webhook_secrets: Iterable[str | Secret | WebhookSecret] = (),
         account: str | None = None,
         base_url: str | None = None,
         timeout: float = _TIMEOUT,
@@ -131,7 +132,7 @@ class AsyncStripeProvider(AsyncListingProvider[StripeAdapter]):
         self,
         *,
         api_key: str | Secret,
-        webhook_secrets: Iterable[str | Secret] = (),
+        webhook_secrets: Iterable[str | Secret | WebhookSecret] = (),
         account: str | None = None,
         base_url: str | None = None,
         timeout: float = _TIMEOUT,

@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 from payport.domain.errors import ConfigurationError
 from payport.domain.identifiers import Environment
 from payport.domain.secrets import Secret
+from payport.providers.webhook_secrets import WebhookSecret
 
 __all__ = ["DEFAULT_BASE_URL", "Settings", "settings_for", "settings_from"]
 
@@ -50,7 +51,7 @@ class Settings:
 
     api_key: Secret
     environment: Environment
-    webhook_secrets: tuple[Secret, ...]
+    webhook_secrets: tuple[WebhookSecret, ...]
     account: str | None
     base_url: str
     timeout: float
@@ -119,21 +120,21 @@ def _key(given: object) -> tuple[Secret, Environment]:
     return Secret(text), Environment(found["mode"])
 
 
-def _secrets(given: object) -> tuple[Secret, ...]:
-    if isinstance(given, str | bytes | Secret) or not isinstance(given, Iterable):
+def _secrets(given: object) -> tuple[WebhookSecret, ...]:
+    if isinstance(given, str | bytes | Secret | WebhookSecret) or not isinstance(given, Iterable):
         _refuse("webhook_secrets", "must be a list, so that one can be replaced: ['whsec_...']")
     return tuple([_secret(one) for one in cast("Iterable[object]", given)])
 
 
-def _secret(given: object) -> Secret:
-    text = given.reveal() if isinstance(given, Secret) else given
+def _secret(given: object) -> WebhookSecret:
+    text = given.reveal() if isinstance(given, Secret | WebhookSecret) else given
     if not isinstance(text, str) or not _SECRET.fullmatch(text):
         _refuse(
             "webhook_secrets",
             "holds something else than a signing secret. Copy it from the webhook's endpoint in "
             "the Stripe dashboard; it begins with whsec_.",
         )
-    return Secret(text)
+    return WebhookSecret(text, until=given.until if isinstance(given, WebhookSecret) else None)
 
 
 def _account(given: object) -> str:

@@ -1,5 +1,5 @@
 """
-Stripe's webhooks: verified, then read into a delivery.
+Stripe's webhooks: verified and their envelope read; later, what a stored one says.
 
 Verified means signed, within five minutes of now on either side, by a secret that we hold; compared
 in constant time, and nothing of the body is read before. Whatever is wrong with the envelope,
@@ -13,6 +13,7 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, NoReturn, TypeAlias, cast
@@ -20,8 +21,8 @@ from typing import Any, Final, NoReturn, TypeAlias, cast
 from payport.domain.errors import ConfigurationError, WebhookRejected
 from payport.domain.facts import Facts
 from payport.domain.identifiers import Environment
-from payport.domain.secrets import Sealed, Secret
-from payport.providers.deliveries import Delivery, WebhookRequest
+from payport.domain.secrets import Sealed
+from payport.providers.deliveries import Delivery, Statement, WebhookRequest, fingerprint
 from payport.providers.stripe.facts import (
     Moment,
     charge_facts,
@@ -38,6 +39,7 @@ from payport.providers.stripe.objects import (
     tag_in,
 )
 from payport.providers.stripe.spec import API_VERSION
+from payport.providers.webhook_secrets import WebhookSecret, matched_secret
 
 __all__ = [
     "FETCHED",
@@ -46,6 +48,7 @@ __all__ = [
     "TOLERANCE",
     "TRANSLATED",
     "deliveries",
+    "statements",
 ]
 
 #: https://docs.stripe.com/webhooks#verify-manually
@@ -80,10 +83,10 @@ FETCHED: Final = frozenset({"charge.refunded"})
 
 
 def deliveries(
-    request: WebhookRequest, secrets: Sequence[Secret], now: datetime
+    request: WebhookRequest, secrets: Sequence[WebhookSecret], now: datetime
 ) -> tuple[Delivery, ...]:
     """
-    The delivery of a webhook that Stripe signed.
+    The envelope of a webhook that Stripe signed.
 
     Raises:
         ConfigurationError: There is no secret to verify it with.
@@ -97,34 +100,33 @@ def deliveries(
             field="webhook_secrets",
         )
     try:
-        return (_read(request, secrets, now),)
+        secret = _verified(request, secrets, now)
+        return (_delivery(_event(request.body), secret),)
     except WebhookRejected as rejected:
         # Neither the frames nor what was raised first: both hold the body, and a client's secret.
         rejected.__context__ = None
         raise rejected.with_traceback(None) from None
 
 
-def _read(request: WebhookRequest, secrets: Sequence[Secret], now: datetime) -> Delivery:
-    _verify(request, secrets, now)
-    envelope = _envelope(request)
-    return _reader(envelope)(envelope)
+def statements(body: bytes) -> tuple[Statement, ...]:
+    """What a webhook says that was verified when it came."""
+    return (_statement(_event(body)),)
 
 
-def _verify(request: WebhookRequest, secrets: Sequence[Secret], now: datetime) -> None:
+def _verified(request: WebhookRequest, secrets: Sequence[WebhookSecret], now: datetime) -> int:
+    """Which of the secrets signed it."""
     timestamp, given = _signatures(request.header(SIGNATURE_HEADER))
     signed = timestamp.encode() + b"." + request.body
-    # Every secret is tried with every signature, so that time tells nothing about either.
-    matches = [
-        hmac.compare_digest(_signature(secret, signed), one) for secret in secrets for one in given
-    ]
-    if not any(matches):
+    secret = matched_secret(secrets, given, lambda text: _signature(text, signed), now)
+    if secret is None:
         _reject("no signature matches. Is it this endpoint's secret?")
     if abs(now.timestamp() - int(timestamp)) > TOLERANCE:
         _reject(f"the signature is more than {TOLERANCE} s away from now. Is the clock right?")
+    return secret
 
 
-def _signature(secret: Secret, signed: bytes) -> bytes:
-    return hmac.digest(secret.reveal().encode(), signed, "sha256").hex().encode()
+def _signature(secret: str, signed: bytes) -> bytes:
+    return hmac.digest(secret.encode(), signed, "sha256").hex().encode()
 
 
 def _signatures(header: str | None) -> tuple[str, list[bytes]]:
@@ -138,70 +140,136 @@ def _signatures(header: str | None) -> tuple[str, list[bytes]]:
     return times[0], given
 
 
-def _envelope(request: WebhookRequest) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """An event's envelope, the object in it or named by it, and what that belongs to."""
+
+    envelope: Mapping[str, Any]
+    document: Document
+    is_thin: bool
+    type: str
+    version: str | None
+    occurred_at: datetime
+    ref: str | None
+    tag: str | None
+
+
+def _event(body: bytes) -> _Event:
     try:
-        envelope = json.loads(request.body.decode(), parse_constant=_no_constant)
+        envelope = json.loads(body.decode(), parse_constant=_no_constant)
     except (ValueError, RecursionError):
         _reject("the body is not JSON")
     if not isinstance(envelope, dict):
         _reject("the body is no envelope")
-    return cast("dict[str, Any]", envelope)
-
-
-def _reader(envelope: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Delivery]:
-    read = _ENVELOPES.get(_matching(envelope, "object", _WORD))
+    told = cast("dict[str, Any]", envelope)
+    read = _ENVELOPES.get(_matching(told, "object", _WORD))
     if read is None:
         _reject("the body is no event")
-    return read
+    return read(told)
 
 
-def _snapshot(envelope: Mapping[str, Any]) -> Delivery:
+def _snapshot(envelope: Mapping[str, Any]) -> _Event:
     """An event with its object as it was."""
     data = envelope.get("data")
     told = cast("Document", data).get("object") if isinstance(data, dict) else None
     if not isinstance(told, dict):
         _reject("the event holds no object")
     document = cast("Document", told)
-    kind = _matching(envelope, "type", _WORD)
     version = envelope.get("api_version")
-    if version is not None:
-        version = _matching(envelope, "api_version", _WORD)
-    occurred_at = _moment(envelope.get("created"))
-    facts, trusted = _facts(kind, document, occurred_at, version)
     ref, tag = _whose(document)
-    return Delivery(
-        dedupe_key=_matching(envelope, "id", _EVENT_ID),
-        ordering_key=ref or id_in(document) or kind,
-        type=kind,
-        occurred_at=occurred_at,
-        attempt_ref=ref,
+    return _Event(
+        envelope=envelope,
+        document=document,
+        is_thin=False,
+        type=_matching(envelope, "type", _WORD),
+        version=None if version is None else _matching(envelope, "api_version", _WORD),
+        occurred_at=_moment(envelope.get("created")),
+        ref=ref,
         tag=tag,
-        facts=facts,
-        needs_fetch=ref is not None and (not trusted or kind in FETCHED),
-        api_version=version,
-        environment=_environment(envelope),
-        account=_account(envelope),
-        raw=Sealed(document),
     )
 
 
-def _facts(
-    kind: str, document: Document, at: datetime, version: str | None
-) -> tuple[Facts | None, bool]:
+def _thin(envelope: Mapping[str, Any]) -> _Event:
+    """
+    A thin event, which names its object and does not hold it.
+
+    https://docs.stripe.com/event-destinations#thin-events
+    """
+    related = envelope.get("related_object")
+    told: Document = cast("Document", related) if isinstance(related, dict) else {}
+    return _Event(
+        envelope=envelope,
+        document=told,
+        is_thin=True,
+        type=_matching(envelope, "type", _WORD),
+        version=None,
+        occurred_at=_iso(envelope.get("created")),
+        ref=id_in(told) if told.get("type") == "payment_intent" else None,
+        tag=None,
+    )
+
+
+_ENVELOPES: Final[Mapping[str, Callable[[Mapping[str, Any]], _Event]]] = {
+    "event": _snapshot,
+    "v2.core.event": _thin,
+}
+
+#: What of an object tells its amount and state; all else may differ in a redelivery.
+_SAYS: Final = (
+    *("object", "id", "type", "status", "currency", "reason", "failure_code"),
+    *("amount", "amount_capturable", "amount_received", "amount_captured", "amount_refunded"),
+    *("captured", "refunded", "paid", "disputed"),
+)
+
+
+def _delivery(event: _Event, secret: int) -> Delivery:
+    envelope, document = event.envelope, event.document
+    return Delivery(
+        dedupe_key=_matching(envelope, "id", _EVENT_ID),
+        ordering_key=event.ref or id_in(document) or event.type,
+        type=event.type,
+        fingerprint=_fingerprint(event),
+        occurred_at=event.occurred_at,
+        attempt_ref=event.ref,
+        tag=event.tag,
+        api_version=event.version,
+        environment=_environment(envelope),
+        account=_context(envelope) if event.is_thin else _account(envelope),
+        secret=secret,
+    )
+
+
+def _fingerprint(event: _Event) -> str:
+    says = [event.document.get(name) for name in _SAYS]
+    try:
+        return fingerprint(event.type, says)
+    except (ValueError, RecursionError):
+        _reject("the event's object is no object of Stripe's")
+
+
+def _statement(event: _Event) -> Statement:
+    raw = Sealed(event.document)
+    if event.is_thin:
+        return Statement(needs_fetch=event.ref is not None, raw=raw)
+    facts, trusted = _facts(event)
+    needs_fetch = event.ref is not None and (not trusted or event.type in FETCHED)
+    return Statement(facts=facts, needs_fetch=needs_fetch, raw=raw)
+
+
+def _facts(event: _Event) -> tuple[Facts | None, bool]:
     """What an event says, and whether it may be believed without being fetched."""
-    about = document.get("object")
+    about = event.document.get("object")
     prefix, translate = TRANSLATED.get(about, _NOTHING) if isinstance(about, str) else _NOTHING
-    if translate is None or not kind.startswith(prefix):
+    if translate is None or not event.type.startswith(prefix):
         return None, True
-    ref, tag = _whose(document)
-    if ref is None:
+    if event.ref is None:
         # Of a charge without a payment, which payport never makes.
         return None, True
-    if version != API_VERSION:
+    if event.version != API_VERSION:
         # Another version may mean something else by the same words: it only tells what to look at.
-        return Facts(attempt_ref=ref, tag=tag, api_version=version), False
+        return Facts(attempt_ref=event.ref, tag=event.tag, api_version=event.version), False
     try:
-        return translate(document, Moment(at=at)), True
+        return translate(event.document, Moment(at=event.occurred_at)), True
     except UNREADABLE:
         return None, False
 
@@ -218,35 +286,6 @@ def _whose(document: Document) -> tuple[str | None, str | None]:
         return ref, tag_in(document)
     except UNREADABLE:
         return None, None
-
-
-def _thin(envelope: Mapping[str, Any]) -> Delivery:
-    """
-    A thin event, which names its object and does not hold it.
-
-    https://docs.stripe.com/event-destinations#thin-events
-    """
-    related = envelope.get("related_object")
-    told: Document = cast("Document", related) if isinstance(related, dict) else {}
-    kind = _matching(envelope, "type", _WORD)
-    ref = id_in(told) if told.get("type") == "payment_intent" else None
-    return Delivery(
-        dedupe_key=_matching(envelope, "id", _EVENT_ID),
-        ordering_key=id_in(told) or kind,
-        type=kind,
-        occurred_at=_iso(envelope.get("created")),
-        attempt_ref=ref,
-        needs_fetch=ref is not None,
-        environment=_environment(envelope),
-        account=_context(envelope),
-        raw=Sealed(told),
-    )
-
-
-_ENVELOPES: Final[Mapping[str, Callable[[Mapping[str, Any]], Delivery]]] = {
-    "event": _snapshot,
-    "v2.core.event": _thin,
-}
 
 
 def _environment(envelope: Mapping[str, Any]) -> Environment:

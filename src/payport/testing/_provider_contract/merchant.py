@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from payport.domain.money import Money
 from payport.providers.base import PaymentProvider
 from payport.providers.commands import Command, Lookup
-from payport.providers.deliveries import Delivery, WebhookRequest
+from payport.providers.deliveries import Delivery, ReceivesWebhooks, WebhookRequest
 from payport.providers.exchange import Call
 from payport.providers.outcomes import Outcome
 from payport.providers.spec import ProviderSpec
+from payport.testing._heard import Heard, heard
 from payport.testing._provider_contract.asking import Ask
 from payport.testing._provider_contract.harness import Harness, Rig, Sent
 from payport.testing._provider_contract.sale import Sale
@@ -52,7 +53,7 @@ class Merchant:
         self.sent: Sequence[Sent] = rig.sent
         self.spec: ProviderSpec = rig.provider.spec
         self.received: list[WebhookRequest] = []
-        self.heard: list[Delivery] = []
+        self.heard: list[Heard] = []
         self._numbers = itertools.count(1)
 
     def another(self, **options: Any) -> Merchant:
@@ -91,7 +92,7 @@ class Merchant:
         lookup = Lookup(key=ask.key, command=ask.command, payment_ref=ask.payment_ref)
         return self.provider.find(lookup, Call())
 
-    def hear(self) -> Sequence[Delivery]:
+    def hear(self) -> Sequence[Heard]:
         """Receive the webhooks that the bank sent meanwhile; return what is new."""
         requests = self.harness.webhooks()
         new = [delivery for request in requests for delivery in self.reads(request)]
@@ -99,6 +100,15 @@ class Merchant:
         self.heard.extend(new)
         return new
 
-    def reads(self, request: WebhookRequest) -> Sequence[Delivery]:
-        """Verify and read a webhook now."""
-        return self.provider.parse_webhook(request, now=self.clock.now())
+    def reads(self, request: WebhookRequest) -> Sequence[Heard]:
+        """Verify a webhook now, and read what it says, as a worker does later."""
+        return heard(self.webhooks, request, self.clock.now())
+
+    def parses(self, request: WebhookRequest) -> Sequence[Delivery]:
+        """Verify a webhook now, and read its envelope."""
+        return self.webhooks.parse_webhook(request, now=self.clock.now())
+
+    @property
+    def webhooks(self) -> ReceivesWebhooks:
+        """The provider as one that sends webhooks."""
+        return cast("ReceivesWebhooks", self.provider)

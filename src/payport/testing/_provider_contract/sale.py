@@ -23,10 +23,10 @@ from payport.providers.commands import (
     CreatePayment,
     CreateRefund,
 )
-from payport.providers.deliveries import Delivery
 from payport.providers.exchange import Call
 from payport.providers.outcomes import Answer, Outcome
 from payport.providers.spec import Capability, Resolution
+from payport.testing._heard import Heard
 from payport.testing._provider_contract.asking import Ask, Asking
 from payport.testing.bank.records import Payment, State
 from payport.testing.tokens import Tokens
@@ -106,7 +106,7 @@ class Sale(Asking):
         self.learn(facts)
         return facts
 
-    def hear(self) -> Sequence[Delivery]:
+    def hear(self) -> Sequence[Heard]:
         """Receive webhooks and apply all so far about this payment; return those."""
         self.merchant.hear()
         ours = [d for d in self.merchant.heard if self.is_ours(d)]
@@ -126,7 +126,7 @@ class Sale(Asking):
     def _let_it_be_decided(self) -> None:
         self.merchant.clock.advance(self.merchant.bank.behaviour.decides_after)
 
-    def is_ours(self, delivery: Delivery) -> bool:
+    def is_ours(self, delivery: Heard) -> bool:
         """Whether a delivery is about this payment: by our tag, else by the object."""
         refs = {attempt.ref for attempt in self.intent.attempts}
         return delivery.tag in self.keys or delivery.attempt_ref in refs

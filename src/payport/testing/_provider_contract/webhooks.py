@@ -10,15 +10,18 @@ from itertools import permutations
 from typing import Final, TypeAlias
 
 from payport.domain.facts import Facts
+from payport.domain.money import Money
 from payport.domain.payment_intent import PaymentIntent
 from payport.providers.deliveries import WebhookRequest
 from payport.providers.exchange import Call
 from payport.providers.outcomes import Account
 from payport.providers.spec import Capability
+from payport.testing._heard import heard
 from payport.testing._provider_contract.checks import Checks, each_of
 from payport.testing._provider_contract.merchant import Merchant
 from payport.testing._provider_contract.sale import Sale, applied
 from payport.testing._provider_contract.stories import STORIES, Story
+from payport.webhooks.bodies import without_client_secrets
 
 __all__ = ["WebhookChecks"]
 
@@ -94,14 +97,38 @@ class WebhookChecks(Checks):
         again = [_keys(merchant, merchant.harness.sign(request.body)) for request in requests]
         assert again == first
 
+    def test_a_statement_that_says_otherwise_has_another_fingerprint(
+        self, merchant: Merchant
+    ) -> None:
+        self.needs(Capability.WEBHOOKS)
+        amount = Money(7_654_321, merchant.sale().amount.currency)
+        merchant.send(merchant.sale(amount).creation())
+        for request in merchant.harness.webhooks():
+            other = request.body.replace(b"7654321", b"7654322")
+            told = {one.fingerprint for one in merchant.parses(request)}
+            signed = merchant.harness.sign(other)
+            contradictory = {one.fingerprint for one in merchant.parses(signed)}
+            assert len(told) == len(merchant.parses(request)), "statements look alike"
+            assert other == request.body or told.isdisjoint(contradictory)
+
+    def test_a_worker_reads_what_was_stored_without_client_secrets(
+        self, merchant: Merchant
+    ) -> None:
+        self.needs(Capability.WEBHOOKS)
+        merchant.send(merchant.sale().creation())
+        for request in merchant.harness.webhooks():
+            statements = merchant.webhooks.read_webhook(without_client_secrets(request.body))
+            assert list(statements) == list(merchant.webhooks.read_webhook(request.body))
+            assert len(statements) == len(merchant.parses(request))
+
     def test_reading_a_webhook_is_pure(self, merchant: Merchant) -> None:
         self.needs(Capability.WEBHOOKS)
         merchant.sale().send(merchant.sale().creation())
         sent, now = len(merchant.sent), merchant.clock.now()
         for request in merchant.harness.webhooks():
-            first = merchant.provider.parse_webhook(request, now=now)
-            assert merchant.provider.parse_webhook(request, now=now) == first
-            assert merchant.another().provider.parse_webhook(request, now=now) == first
+            first = heard(merchant.webhooks, request, now)
+            assert heard(merchant.webhooks, request, now) == first
+            assert heard(merchant.another().webhooks, request, now) == first
         assert len(merchant.sent) == sent, "reading a webhook sent something"
 
     def test_what_was_made_by_hand_carries_no_tag(self, merchant: Merchant) -> None:
@@ -165,8 +192,8 @@ class WebhookChecks(Checks):
                 assert delivery.facts is None or not list(delivery.facts)
 
 
-def _keys(merchant: Merchant, request: WebhookRequest) -> list[str]:
-    return [delivery.dedupe_key for delivery in merchant.reads(request)]
+def _keys(merchant: Merchant, request: WebhookRequest) -> list[tuple[str, str]]:
+    return [(one.dedupe_key, one.fingerprint) for one in merchant.parses(request)]
 
 
 def _orders(said: Sequence[Said]) -> list[Sequence[Said]]:

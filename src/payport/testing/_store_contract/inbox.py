@@ -10,13 +10,13 @@ import pytest
 
 from payport.domain.errors import StoreConflict
 from payport.domain.identifiers import Environment
-from payport.storage.base import HandlerRun, InboxRow, InboxState
+from payport.storage.base import Cursor, HandlerRun, InboxQuery, InboxRow, InboxState
 from payport.testing._store_contract import samples
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from payport.storage.base import Store
+    from payport.storage.base import Store, Transaction
 
 __all__ = ["Handlers", "Inbox"]
 
@@ -29,8 +29,25 @@ def _save(store: Store, row: InboxRow) -> None:
     store.transact(lambda tx: tx.save_delivery(row))
 
 
-def _due(store: Store, now: datetime = samples.NOW, limit: int = 10) -> list[str]:
-    return [row.id for row in store.transact(lambda tx: tx.due_deliveries(now, limit))]
+def _due(store: Store, now: datetime = samples.NOW, limit: int = 10, **place: Any) -> list[str]:
+    at = {**samples.PLACE, **place}
+    rows = store.transact(lambda tx: tx.due_deliveries(**at, now=now, limit=limit))
+    return [row.id for row in rows]
+
+
+def _claim(store: Store, *ids: str, until: datetime) -> None:
+    store.transact(lambda tx: tx.claim_deliveries(ids, until=until))
+
+
+def _kept(store: Store, row_id: str) -> InboxRow:
+    row = store.transact(lambda tx: tx.delivery(row_id, lock=True))
+    assert row is not None
+    return row
+
+
+def _listed(store: Store, **changes: Any) -> list[str]:
+    query = InboxQuery(**{**samples.PLACE, **changes})
+    return [row.id for row in store.transact(lambda tx: tx.deliveries(query))]
 
 
 def _line(*, count: int) -> list[InboxRow]:
@@ -55,11 +72,11 @@ class Inbox:
             account=None,
             attempt_ref=None,
             tag=None,
-            facts=None,
-            needs_fetch=False,
             api_version=None,
-            body=b"",
+            body=None,
+            claimed_until=None,
             error=None,
+            trace=None,
             conflict=True,
             state=InboxState.QUARANTINED,
         )
@@ -73,7 +90,7 @@ class Inbox:
         kept = store.transact(lambda tx: tx.delivery("dlv_1"))
         assert kept is not None
         assert kept.state is InboxState.DUE
-        assert kept.needs_fetch is True
+        assert kept.conflict is False
         assert isinstance(kept.body, bytes)
         assert kept.due_at.tzinfo is not None
 
@@ -103,10 +120,15 @@ class Inbox:
             "state": InboxState.DEAD,
             "tries": 9,
             "due_at": samples.after(days=1),
+            "claimed_until": None,
+            "fencing": 4,
             "error": None,
+            "trace": "elsewhere",
             "conflict": True,
         }
-        tampered = samples.delivery(body=b"other", digest="other", ordering_key="other", **told)
+        tampered = samples.delivery(
+            body=b"other", digest="other", ordering_key="other", fingerprint="other", **told
+        )
         _save(store, tampered)
         assert store.transact(lambda tx: tx.delivery("dlv_1")) == replace(first, **told)
 
@@ -114,7 +136,17 @@ class Inbox:
         with pytest.raises(StoreConflict):
             _save(store, samples.delivery())
 
-    def test_due_deliveries_come_in_the_order_of_arrival(self, store: Store) -> None:
+    def test_due_deliveries_come_longest_due_first(self, store: Store) -> None:
+        _put(
+            store,
+            samples.delivery("dlv_1", due_at=samples.after(seconds=-1)),
+            samples.delivery("dlv_2", due_at=samples.after(seconds=-2)),
+            samples.delivery("dlv_3"),
+        )
+        assert _due(store) == ["dlv_2", "dlv_1", "dlv_3"]
+        assert _due(store, limit=1) == ["dlv_2"]
+
+    def test_what_is_due_together_comes_in_the_order_of_arrival(self, store: Store) -> None:
         _put(
             store,
             samples.delivery("dlv_c", received_at=samples.after(microseconds=1)),
@@ -166,15 +198,157 @@ class Inbox:
             samples.delivery("dlv_2", ordering_key="pay_1", provider="other"),
             samples.delivery("dlv_3", ordering_key="pay_1", environment=Environment.LIVE),
         )
-        assert _due(store) == ["dlv_1", "dlv_2", "dlv_3"]
+        assert _due(store) == ["dlv_1"]
+        assert _due(store, provider="other") == ["dlv_2"]
+        assert _due(store, environment=Environment.LIVE) == ["dlv_3"]
+
+    def test_many_deliveries_of_others_keep_nobody_waiting(self, store: Store) -> None:
+        theirs = [
+            samples.delivery(f"dlv_{n}", provider="other", received_at=samples.after(hours=-1))
+            for n in range(20)
+        ]
+        _put(store, *theirs, samples.delivery("dlv_ours"))
+        assert _due(store, limit=3) == ["dlv_ours"]
+
+    # -- claims ---------------------------------------------------------------------------------
+
+    def test_a_claimed_delivery_is_nobody_elses_until_its_claim_ends(self, store: Store) -> None:
+        _put(store, samples.delivery("dlv_1"), samples.delivery("dlv_2"))
+        _claim(store, "dlv_1", until=samples.after(minutes=1))
+        row = _kept(store, "dlv_1")
+        assert (row.due_at, row.claimed_until) == (samples.after(minutes=1),) * 2
+        assert row.fencing == samples.delivery().fencing + 1
+        assert _due(store) == ["dlv_2"]
+        assert _due(store, samples.after(minutes=1)) == ["dlv_2", "dlv_1"]
+        _claim(store, "dlv_1", until=samples.after(minutes=2))
+        assert _kept(store, "dlv_1").fencing == samples.delivery().fencing + 2
+        assert _kept(store, "dlv_2") == samples.delivery("dlv_2")
+
+    def test_nothing_of_a_line_is_handed_out_while_any_of_it_is_claimed(self, store: Store) -> None:
+        """One that came later by the sender's clock may have been claimed already."""
+        first, second = _line(count=2)
+        _put(store, second)
+        _claim(store, second.id, until=samples.after(minutes=1))
+        _put(store, first, samples.delivery("dlv_9"))
+        assert _due(store) == ["dlv_9"]
+        at_work = store.transact(lambda tx: tx.is_at_work(first, samples.NOW))
+        later = store.transact(lambda tx: tx.is_at_work(first, samples.after(minutes=1)))
+        other = samples.delivery("dlv_9")
+        assert (at_work, later) == (True, False)
+        assert not store.transact(lambda tx: tx.is_at_work(other, samples.NOW))
+        _save(store, replace(second, state=InboxState.DONE, claimed_until=None))
+        assert _due(store) == ["dlv_9", "dlv_1"]
+
+    def test_claiming_nothing_does_nothing(self, store: Store) -> None:
+        _put(store, samples.delivery())
+        _claim(store, until=samples.after(minutes=1))
+        assert _due(store) == ["dlv_1"]
+
+    def test_a_line_can_be_held(self, store: Store) -> None:
+        first, second, third = _line(count=3)
+        third = replace(third, due_at=samples.after(hours=2))
+        other = samples.delivery("dlv_9")
+        alike = samples.delivery("dlv_8", provider="other", ordering_key=first.ordering_key)
+        _put(store, first, second, third, other, alike)
+        store.transact(lambda tx: tx.hold_line(first, samples.after(hours=1)))
+        held = [_kept(store, row.id).due_at for row in (first, second, third, other, alike)]
+        now = samples.NOW
+        assert held == [now, samples.after(hours=1), samples.after(hours=2), now, now]
+
+    # -- afterwards -----------------------------------------------------------------------------
+
+    def test_foreign_deliveries_about_an_object_can_be_made_due(self, store: Store) -> None:
+        foreign = samples.delivery("dlv_1", state=InboxState.FOREIGN)
+        _put(
+            store,
+            foreign,
+            samples.delivery("dlv_2", state=InboxState.FOREIGN, attempt_ref="obj_2"),
+            samples.delivery("dlv_3", state=InboxState.FOREIGN, provider="other"),
+            samples.delivery("dlv_4", state=InboxState.DEAD),
+        )
+        later = samples.after(hours=1)
+
+        def reconsider(tx: Transaction) -> int:
+            return tx.reconsider(**samples.PLACE, ref="obj_1", now=later)
+
+        assert store.transact(reconsider) == 1
+        assert store.transact(reconsider) == 0
+        due = replace(foreign, state=InboxState.DUE, tries=0, due_at=later, error=None)
+        assert _kept(store, "dlv_1") == due
+        assert [_kept(store, f"dlv_{n}").state for n in (2, 3, 4)] == ["foreign", "foreign", "dead"]
+
+    def test_deliveries_are_listed_newest_first(self, store: Store) -> None:
+        _put(
+            store,
+            samples.delivery("dlv_a", state=InboxState.DEAD),
+            samples.delivery("dlv_b"),
+            samples.delivery("dlv_c", received_at=samples.after(hours=1), state=InboxState.DONE),
+            samples.delivery("dlv_d", received_at=samples.after(hours=-1), state=InboxState.DEAD),
+            samples.delivery("dlv_e", provider="other"),
+        )
+        assert _listed(store) == ["dlv_c", "dlv_b", "dlv_a", "dlv_d"]
+        assert _listed(store, limit=2) == ["dlv_c", "dlv_b"]
+        after = Cursor(created_at=samples.NOW, id="dlv_b")
+        assert _listed(store, after=after) == ["dlv_a", "dlv_d"]
+        assert _listed(store, state=InboxState.DEAD) == ["dlv_a", "dlv_d"]
+        after = Cursor(created_at=samples.NOW, id="dlv_a")
+        assert _listed(store, state=InboxState.DEAD, after=after) == ["dlv_d"]
+        assert _listed(store, environment=Environment.LIVE) == []
+
+    def test_what_is_kept_is_counted(self, store: Store) -> None:
+        early = samples.after(hours=-3)
+        _put(
+            store,
+            samples.delivery("dlv_1"),
+            samples.delivery("dlv_2", received_at=samples.after(hours=-1)),
+            samples.delivery("dlv_3", state=InboxState.DONE, received_at=early),
+            samples.delivery("dlv_4", provider="other", received_at=early),
+        )
+        _add(store, samples.run(), samples.run("evt_2", state=InboxState.DEAD))
+        counts = store.transact(lambda tx: tx.inbox_counts(**samples.PLACE))
+        assert dict(counts.deliveries) == {InboxState.DUE: 2, InboxState.DONE: 1}
+        assert dict(counts.runs) == {InboxState.DUE: 1, InboxState.DEAD: 1}
+        assert counts.oldest_due == samples.after(hours=-1)
+        nobody = store.transact(lambda tx: tx.inbox_counts("nobody", Environment.TEST))
+        assert (dict(nobody.deliveries), dict(nobody.runs), nobody.oldest_due) == ({}, {}, None)
+
+    def test_bodies_are_deleted_by_age_and_all_else_stays(self, store: Store) -> None:
+        def aged(name: str, hours: float, **changes: Any) -> InboxRow:
+            told = {"state": InboxState.DONE, "received_at": samples.after(hours=-hours), **changes}
+            return samples.delivery(name, **told)
+
+        rows = [
+            aged("dlv_1", 3),
+            aged("dlv_2", 2),
+            aged("dlv_3", 0.5),
+            aged("dlv_4", 4, state=InboxState.DEAD),
+            aged("dlv_5", 5, provider="other"),
+        ]
+        _put(store, *rows)
+
+        def prune(tx: Transaction) -> int:
+            before = samples.after(hours=-1)
+            return tx.prune_bodies(**samples.PLACE, before=before, limit=1)
+
+        assert store.transact(prune) == 1
+        assert [_kept(store, row.id).body is None for row in rows] == [True, *[False] * 4]
+        assert [store.transact(prune), store.transact(prune)] == [1, 0]
+        assert [_kept(store, row.id) for row in rows] == [
+            *(replace(row, body=None) for row in rows[:2]),
+            *rows[2:],
+        ]
+        assert _put(store, rows[0]) == [replace(rows[0], body=None)], "a repetition is known"
 
 
 def _add(store: Store, *runs: HandlerRun) -> None:
     store.transact(lambda tx: tx.add_handler_runs(runs))
 
 
-def _due_runs(store: Store, now: datetime = samples.NOW, limit: int = 10) -> list[tuple[str, str]]:
-    due = store.transact(lambda tx: tx.due_handler_runs(now, limit))
+def _due_runs(
+    store: Store, now: datetime = samples.NOW, limit: int = 10, **place: Any
+) -> list[tuple[str, str]]:
+    at = {**samples.PLACE, **place}
+    due = store.transact(lambda tx: tx.due_handler_runs(**at, now=now, limit=limit))
     return [(run.event_id, run.handler) for run in due]
 
 
@@ -182,7 +356,8 @@ class Handlers:
     """A row for each handler and event."""
 
     def test_a_run_comes_back_equal(self, store: Store) -> None:
-        dead = samples.run(handler="shop.mail", state=InboxState.DEAD, error=None)
+        nothing: dict[str, Any] = dict.fromkeys(("message", "claimed_until", "error", "trace"))
+        dead = samples.run(handler="shop.mail", state=InboxState.DEAD, **nothing)
         _add(store, samples.run(), dead)
         assert store.transact(lambda tx: tx.handler_run("evt_1", "shop.paid")) == samples.run()
         assert store.transact(lambda tx: tx.handler_run("evt_1", "shop.mail")) == dead
@@ -211,12 +386,59 @@ class Handlers:
     def test_a_saved_run_is_due_when_it_says_so(self, store: Store) -> None:
         _add(store, samples.run())
         later = samples.run(tries=2, due_at=samples.after(minutes=5), error="failed again")
-        store.transact(lambda tx: tx.save_handler_run(later))
+        tampered = replace(later, message="other", scope="other")
+        store.transact(lambda tx: tx.save_handler_run(tampered))
         assert store.transact(lambda tx: tx.handler_run("evt_1", "shop.paid")) == later
         assert _due_runs(store) == []
         assert _due_runs(store, samples.after(minutes=5)) == [("evt_1", "shop.paid")]
         store.transact(lambda tx: tx.save_handler_run(samples.run(state=InboxState.DONE)))
         assert _due_runs(store, samples.after(minutes=5)) == []
+
+    def test_a_claimed_run_is_nobody_elses_until_its_claim_ends(self, store: Store) -> None:
+        mine, other = samples.run(), samples.run(handler="shop.mail")
+        _add(store, mine, other)
+        until = samples.after(minutes=1)
+        store.transact(lambda tx: tx.claim_handler_runs([mine], until=until))
+        claimed = replace(mine, due_at=until, claimed_until=until, fencing=mine.fencing + 1)
+        assert store.transact(lambda tx: tx.handler_run("evt_1", "shop.paid")) == claimed
+        assert _due_runs(store) == [("evt_1", "shop.mail")]
+        assert ("evt_1", "shop.paid") in _due_runs(store, until)
+
+    def test_runs_of_others_are_left_to_them(self, store: Store) -> None:
+        _add(
+            store,
+            samples.run("evt_1", provider="other"),
+            samples.run("evt_2", environment=Environment.LIVE),
+            samples.run("evt_3"),
+        )
+        assert _due_runs(store, limit=1) == [("evt_3", "shop.paid")]
+        assert _due_runs(store, provider="other") == [("evt_1", "shop.paid")]
+        assert _due_runs(store, environment=Environment.LIVE) == [("evt_2", "shop.paid")]
+
+    def test_runs_are_listed_latest_due_first(self, store: Store) -> None:
+        _add(
+            store,
+            samples.run("evt_1", "b", state=InboxState.DEAD),
+            samples.run("evt_1", "a"),
+            samples.run("evt_2", "c", due_at=samples.after(hours=1), state=InboxState.DEAD),
+            samples.run("evt_3", "d", provider="other"),
+        )
+
+        def listed(**changes: Any) -> list[str]:
+            query = InboxQuery(**{**samples.PLACE, **changes})
+            return [run.handler for run in store.transact(lambda tx: tx.handler_runs(query))]
+
+        assert listed() == ["c", "b", "a"]
+        assert listed(limit=1) == ["c"]
+        assert listed(after=Cursor(created_at=samples.NOW, id="evt_1 b")) == ["a"]
+        assert listed(state=InboxState.DEAD) == ["c", "b"]
+        after = Cursor(created_at=samples.after(hours=1), id="evt_2 c")
+        assert listed(state=InboxState.DEAD, after=after) == ["b"]
+
+    def test_the_runs_of_an_event_are_found(self, store: Store) -> None:
+        _add(store, samples.run(handler="b"), samples.run(handler="a"), samples.run("evt_2"))
+        found = store.transact(lambda tx: tx.runs_of("evt_1"))
+        assert [run.handler for run in found] == ["a", "b"]
 
     def test_a_run_that_is_not_there_is_not_saved(self, store: Store) -> None:
         with pytest.raises(StoreConflict):

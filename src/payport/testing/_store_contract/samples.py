@@ -16,7 +16,6 @@ from payport.domain.facts import (
     CaptureStatus,
     DisputeFact,
     DisputeStatus,
-    Facts,
     RefundFact,
     RefundStatus,
 )
@@ -46,6 +45,7 @@ from payport.storage.base import (
 __all__ = [
     "CANARY",
     "NOW",
+    "PLACE",
     "after",
     "all_events",
     "attempt",
@@ -358,6 +358,10 @@ def all_events() -> list[DomainEvent]:
     return [event(f"evt_{kind}", kind) for kind in EVENT_TYPES]
 
 
+#: Whose deliveries and runs the samples are.
+PLACE: Final[Any] = {"provider": "fake", "environment": Environment.TEST}
+
+
 def delivery(name: str = "dlv_1", **changes: Any) -> InboxRow:
     """A received delivery that is due."""
     values: dict[str, Any] = {
@@ -368,25 +372,21 @@ def delivery(name: str = "dlv_1", **changes: Any) -> InboxRow:
         "dedupe_key": f"once_{name}",
         "ordering_key": f"line_{name}",
         "type": "payment.changed",
+        "fingerprint": "says_1",
         "attempt_ref": "obj_1",
         "tag": "key_1",
-        "facts": Facts(
-            attempt_ref="obj_1",
-            attempts=(attempt(next_action=ClientToken(secret=Sealed(CANARY)), raw=_sealed()),),
-            captures=(_capture_fact(),),
-            refunds=(_refund_fact(),),
-            disputes=(_dispute_fact(),),
-            api_version="2026-01-01",
-        ),
-        "needs_fetch": True,
         "api_version": "2026-01-01",
         "body": b'{"\x00": "\xff"}',
+        "position": 2,
         "digest": "sha256:abc",
         "occurred_at": after(seconds=-1),
         "received_at": NOW,
         "tries": 1,
         "due_at": NOW,
+        "claimed_until": after(seconds=-30),
+        "fencing": 3,
         "error": "the last try failed",
+        "trace": "shop.py:7 in paid",
         **changes,
     }
     return InboxRow(**values)
@@ -397,10 +397,17 @@ def run(event_id: str = "evt_1", handler: str = "shop.paid", **changes: Any) -> 
     values: dict[str, Any] = {
         "event_id": event_id,
         "handler": handler,
+        "provider": "fake",
+        "environment": Environment.TEST,
+        "scope": "shop",
+        "message": '{"order":"7"}',
         "state": InboxState.DUE,
         "tries": 1,
         "due_at": NOW,
+        "claimed_until": after(seconds=-30),
+        "fencing": 3,
         "error": "the last try failed",
+        "trace": "shop.py:7 in paid",
         **changes,
     }
     return HandlerRun(**values)

@@ -44,14 +44,6 @@ class Secrecy:
         asked = [attempt.next_action for attempt in kept.attempts]
         assert asked == [attempt.next_action for attempt in samples.everything().attempts]
 
-    def test_tokens_and_payloads_do_not_come_back_with_deliveries(self, store: Store) -> None:
-        store.transact(lambda tx: tx.add_delivery(samples.delivery()))
-        kept = store.transact(lambda tx: tx.delivery("dlv_1"))
-        assert kept is not None
-        assert kept.facts is not None
-        assert len(list(kept.facts)) == 4  # noqa: PLR2004 - one of each kind
-        assert [found for fact in kept.facts for found in _held(fact)] == []
-
     def test_saving_gives_the_tokens_back_to_whoever_just_got_them(self, store: Store) -> None:
         saved = store.transact(lambda tx: tx.save_payment(samples.everything()))
         assert [found for fact in _facts_of(saved) for found in _held(fact)] != []

@@ -168,8 +168,8 @@ def _found_everywhere(tx: Transaction) -> list[bool]:
         tx.payment_by_ref("fake", "acct_1", "order_1_obj_1") is not None,
         tx.operation(samples.operation().id) is not None,
         [event.id for event in tx.events("pay_order_1")] == ["evt_1"],
-        len(tx.due_deliveries(samples.NOW, 10)) == 1,
-        len(tx.due_handler_runs(samples.NOW, 10)) == 1,
+        len(tx.due_deliveries(**samples.PLACE, now=samples.NOW, limit=10)) == 1,
+        len(tx.due_handler_runs(**samples.PLACE, now=samples.NOW, limit=10)) == 1,
     ]
 
 

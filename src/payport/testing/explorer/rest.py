@@ -80,8 +80,12 @@ def _hand_over(world: World) -> None:
 
 def _is_waiting(world: World) -> bool:
     far = world.clock.now() + _FAR
+    provider, environment = world.spec.name, world.environment
     return world.store.transact(
-        lambda tx: bool(tx.due_deliveries(far, 1) or tx.due_handler_runs(far, 1))
+        lambda tx: bool(
+            tx.due_deliveries(provider=provider, environment=environment, now=far, limit=1)
+            or tx.due_handler_runs(provider=provider, environment=environment, now=far, limit=1)
+        )
     )
 
 

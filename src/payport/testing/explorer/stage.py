@@ -27,7 +27,12 @@ if TYPE_CHECKING:
         CreateRefund,
         Lookup,
     )
-    from payport.providers.deliveries import Delivery, WebhookRequest
+    from payport.providers.deliveries import (
+        Delivery,
+        ReceivesWebhooks,
+        Statement,
+        WebhookRequest,
+    )
     from payport.providers.exchange import Call, Request
     from payport.providers.spec import ProviderSpec
     from payport.storage.base import Store, Transaction
@@ -182,8 +187,15 @@ class WatchedProvider:
         return self._provider.render(command, key)
 
     def parse_webhook(self, request: WebhookRequest, *, now: datetime) -> tuple[Delivery, ...]:
-        """See `AsyncPaymentProvider.parse_webhook`."""
-        return self._provider.parse_webhook(request, now=now)
+        """See `ReceivesWebhooks.parse_webhook`."""
+        return self._webhooks().parse_webhook(request, now=now)
+
+    def read_webhook(self, body: bytes) -> tuple[Statement, ...]:
+        """See `ReceivesWebhooks.read_webhook`."""
+        return self._webhooks().read_webhook(body)
+
+    def _webhooks(self) -> ReceivesWebhooks:
+        return cast("ReceivesWebhooks", self._provider)
 
     async def account(self, call: Call) -> Account | Failure:
         """See `AsyncPaymentProvider.account`."""

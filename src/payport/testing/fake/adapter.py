@@ -17,7 +17,6 @@ from urllib.parse import urlencode
 from payport.domain.errors import InvalidRequest
 from payport.domain.identifiers import Environment
 from payport.domain.payment_intent import CaptureMethod
-from payport.domain.secrets import Secret
 from payport.providers.commands import (
     CancelPayment,
     CapturePayment,
@@ -27,11 +26,12 @@ from payport.providers.commands import (
     Lookup,
     Operation,
 )
-from payport.providers.deliveries import Delivery, WebhookRequest
+from payport.providers.deliveries import Delivery, Statement, WebhookRequest
 from payport.providers.exchange import Exchange, Request
 from payport.providers.listings import FactsPage, ListingAdapter, PaymentsQuery, RefundsQuery
 from payport.providers.outcomes import Account, Failure, Outcome
 from payport.providers.spec import Capability, ProviderSpec
+from payport.providers.webhook_secrets import WebhookSecret
 from payport.testing.fake.answers import (
     document_from,
     failure_from,
@@ -39,7 +39,12 @@ from payport.testing.fake.answers import (
     page_from,
     time_in,
 )
-from payport.testing.fake.webhooks import deliveries_from, verified
+from payport.testing.fake.webhooks import (
+    deliveries_from,
+    envelope_in,
+    signed_by,
+    statements_from,
+)
 
 __all__ = ["ENDPOINT", "FakeAdapter"]
 
@@ -67,7 +72,7 @@ class FakeAdapter(ListingAdapter):
     """
 
     def __init__(
-        self, spec: ProviderSpec, environment: Environment, webhook_secrets: Sequence[Secret]
+        self, spec: ProviderSpec, environment: Environment, webhook_secrets: Sequence[WebhookSecret]
     ) -> None:
         self.spec = spec
         self.environment = environment
@@ -162,8 +167,13 @@ class FakeAdapter(ListingAdapter):
         return self._lists(target, {}, query)
 
     def parse_webhook(self, request: WebhookRequest, *, now: datetime) -> tuple[Delivery, ...]:
-        """See `PaymentProvider.parse_webhook`."""
-        return deliveries_from(verified(request, self._webhook_secrets, now))
+        """See `ReceivesWebhooks.parse_webhook`."""
+        secret = signed_by(request, self._webhook_secrets, now)
+        return deliveries_from(envelope_in(request.body), secret)
+
+    def read_webhook(self, body: bytes) -> tuple[Statement, ...]:
+        """See `ReceivesWebhooks.read_webhook`."""
+        return statements_from(envelope_in(body))
 
     def _needs(self, capability: Capability, operation: str) -> None:
         if not self.spec.has(capability):

@@ -1,5 +1,5 @@
 """
-The bank's webhooks as an application gets them: verified, then read into deliveries.
+The bank's webhooks as an application gets them: verified, their envelopes read, then their facts.
 
 Verified means signed, within five minutes of now on either side, by a secret that we hold; compared
 in constant time, and nothing of the body is read before. Whatever is wrong, whatever was sent, is a
@@ -9,8 +9,6 @@ facts.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -20,8 +18,9 @@ from typing import Any, Final, NoReturn, cast
 from payport.domain.errors import WebhookRejected
 from payport.domain.facts import Facts
 from payport.domain.identifiers import Environment
-from payport.domain.secrets import Sealed, Secret
-from payport.providers.deliveries import Delivery, WebhookRequest
+from payport.domain.secrets import Sealed
+from payport.providers.deliveries import Delivery, Statement, WebhookRequest, fingerprint
+from payport.providers.webhook_secrets import WebhookSecret, matched_secret
 from payport.testing.bank.records import Happening
 from payport.testing.fake.facts import facts_from, moment_from
 from payport.testing.fake.outbox import (
@@ -31,7 +30,14 @@ from payport.testing.fake.outbox import (
     signature,
 )
 
-__all__ = ["TOLERANCE", "deliveries_from", "verified"]
+__all__ = [
+    "TOLERANCE",
+    "deliveries_from",
+    "envelope_in",
+    "signed_by",
+    "statements_from",
+    "verified",
+]
 
 #: Seconds that a signature may be old, or ahead of us.
 TOLERANCE: Final = 300
@@ -49,26 +55,48 @@ _MEANT: Final = frozenset(Happening) - {Happening.PAYOUT_PAID}
 _SECOND = 1_000_000
 
 
-def verified(request: WebhookRequest, secrets: Sequence[Secret], now: datetime) -> dict[str, Any]:
+def verified(
+    request: WebhookRequest, secrets: Sequence[WebhookSecret], now: datetime
+) -> dict[str, Any]:
     """
     The envelope of a webhook that the bank signed.
 
     Raises:
         WebhookRejected: It did not, or not now, or what it signed is no envelope.
     """
+    signed_by(request, secrets, now)
+    return envelope_in(request.body)
+
+
+def signed_by(request: WebhookRequest, secrets: Sequence[WebhookSecret], now: datetime) -> int:
+    """
+    Which of the secrets the bank signed with.
+
+    Raises:
+        WebhookRejected: With none of them, or not now.
+    """
     timestamp, given = _signatures(request.header(SIGNATURE_HEADER))
-    # Every secret is tried with every signature, so that time tells nothing about either.
-    matches = [
-        hmac.compare_digest(signature(secret.reveal(), timestamp, request.body).encode(), one)
-        for secret in secrets
-        for one in given
-    ]
-    if not any(matches):
+
+    def ours(secret: str) -> bytes:
+        return signature(secret, timestamp, request.body).encode()
+
+    secret = matched_secret(secrets, given, ours, now)
+    if secret is None:
         _reject("no signature matches. Is it this endpoint's secret?")
     if abs(now.timestamp() - int(timestamp)) > TOLERANCE:
         _reject(f"the signature is more than {TOLERANCE} s away from now. Is the clock right?")
+    return secret
+
+
+def envelope_in(body: bytes) -> dict[str, Any]:
+    """
+    The envelope that a body is.
+
+    Raises:
+        WebhookRejected: It is none.
+    """
     try:
-        envelope = json.loads(request.body, parse_constant=_no_constant)
+        envelope = json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise WebhookRejected("the body is not JSON", operation="webhooks.receive") from error
     if not isinstance(envelope, dict):
@@ -87,7 +115,7 @@ def _signatures(header: str | None) -> tuple[str, list[bytes]]:
     return times[0], given
 
 
-def deliveries_from(envelope: Mapping[str, Any]) -> tuple[Delivery, ...]:
+def deliveries_from(envelope: Mapping[str, Any], secret: int | None = None) -> tuple[Delivery, ...]:
     """
     The deliveries of an envelope: one, or those of a batch.
 
@@ -95,12 +123,8 @@ def deliveries_from(envelope: Mapping[str, Any]) -> tuple[Delivery, ...]:
         WebhookRejected: Something is missing, or is not what it should be.
     """
     try:
-        if "items" in envelope:
-            live, statements = envelope["live"], list(envelope["items"])
-        else:
-            live, statements = envelope["livemode"], [envelope]
-        environment = _ENVIRONMENTS[live]
-        return tuple([_delivery(one, envelope, environment) for one in statements])
+        environment = _ENVIRONMENTS[envelope["live" if "items" in envelope else "livemode"]]
+        return tuple([_delivery(one, envelope, environment, secret) for one in _items(envelope)])
     except WebhookRejected:
         raise
     except Exception as error:  # whatever is wrong with a body that anybody may have written
@@ -108,25 +132,47 @@ def deliveries_from(envelope: Mapping[str, Any]) -> tuple[Delivery, ...]:
         raise WebhookRejected(message, operation="webhooks.receive") from error
 
 
+def statements_from(envelope: Mapping[str, Any]) -> tuple[Statement, ...]:
+    """What the deliveries of an envelope say. Raises anything for what cannot be read."""
+    version = envelope["api_version"]
+    return tuple([_statement(one, version) for one in _items(envelope)])
+
+
+def _items(envelope: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list(envelope["items"]) if "items" in envelope else [envelope]
+
+
 def _delivery(
-    statement: Mapping[str, Any], envelope: Mapping[str, Any], environment: Environment
+    statement: Mapping[str, Any],
+    envelope: Mapping[str, Any],
+    environment: Environment,
+    secret: int | None,
 ) -> Delivery:
     kind, document = _text(statement["type"]), statement["data"]
-    version = _text(envelope["api_version"])
-    ref = document.get("ref")
-    facts = _facts(kind, document, version)
+    ref = _text_or_none(document.get("ref"))
+    says = fingerprint(kind, document)
     return Delivery(
-        dedupe_key=_text(statement["id"]) if "id" in statement else _derived_key(kind, document),
-        ordering_key=_text(ref) if ref is not None else kind,
+        # A statement without an id is the same one if it says the same of the same thing.
+        dedupe_key=_text(statement["id"]) if "id" in statement else says,
+        ordering_key=kind if ref is None else ref,
         type=kind,
-        occurred_at=moment_from(statement["created"] * _SECOND),
+        fingerprint=says,
+        occurred_at=moment_from(_seconds(statement["created"]) * _SECOND),
         attempt_ref=ref if kind in _MEANT else None,
-        tag=_tag(document),
-        facts=facts,
-        needs_fetch=facts is not None and version != API_VERSION,
-        api_version=version,
+        tag=_text_or_none(_tag(document)),
+        api_version=_text(envelope["api_version"]),
         environment=environment,
         account=_text(envelope["account"]),
+        secret=secret,
+    )
+
+
+def _statement(statement: Mapping[str, Any], version: str) -> Statement:
+    kind, document = statement["type"], statement["data"]
+    facts = _facts(kind, document, version)
+    return Statement(
+        facts=facts,
+        needs_fetch=facts is not None and version != API_VERSION,
         raw=Sealed(document),
     )
 
@@ -140,24 +186,29 @@ def _facts(kind: str, document: Mapping[str, Any], version: str) -> Facts | None
     return facts_from(document, api_version=version)
 
 
-def _tag(document: Mapping[str, Any]) -> str | None:
+def _tag(document: Mapping[str, Any]) -> object:
     """Our key on the effect that the document is about, or on the payment."""
     for effects in ("captures", "refunds"):
         for effect in document.get(effects, ()):
-            tag: str | None = effect["tag"]
+            tag: object = effect["tag"]
             return tag
     return document.get("tag")
-
-
-def _derived_key(kind: str, document: Mapping[str, Any]) -> str:
-    """A statement without an id is the same one if it says the same of the same thing."""
-    canonical = json.dumps([kind, document], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         _reject("a text is missing from the envelope")
+    return value
+
+
+def _text_or_none(value: object) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _seconds(value: object) -> int:
+    # A text times a million would be gigabytes of it.
+    if not isinstance(value, int) or isinstance(value, bool):
+        _reject("the envelope does not say when it happened")
     return value
 
 

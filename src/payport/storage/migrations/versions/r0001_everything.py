@@ -213,44 +213,61 @@ def _events() -> None:
 
 def _inbox() -> None:
     table = "payport_inbox"
-    line = ("provider", "environment", "ordering_key", "received_at", "id")
+    place = ("provider", "environment")
     op.create_table(
         table,
-        *_words("id", "provider", "environment"),
+        *_words("id", *place),
         *_maybe("account"),
-        *_words("dedupe_key", "ordering_key", "type"),
-        *_maybe("attempt_ref", "tag"),
-        sa.Column("facts", sa.Text(), nullable=True),
-        sa.Column("needs_fetch", sa.Boolean(), nullable=False),
-        *_maybe("api_version"),
-        sa.Column("body", sa.LargeBinary(), nullable=False),
+        *_words("dedupe_key", "ordering_key", "type", "fingerprint"),
+        *_maybe("attempt_ref", "tag", "api_version"),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        *_counts("position"),
         *_words("digest"),
         *_moments("occurred_at", "received_at"),
         *_words("state"),
         *_counts("tries"),
         *_moments("due_at"),
-        *_maybe("error"),
+        *_moments_maybe("claimed_until"),
+        *_counts("fencing"),
+        *_maybe("error", "trace"),
         sa.Column("conflict", sa.Boolean(), nullable=False),
-        _check(table, "tries_not_negative", "tries >= 0"),
+        *[_check(table, f"{name}_not_negative", f"{name} >= 0") for name in _INBOX_COUNTS],
         _key(table, "id"),
-        sa.UniqueConstraint(
-            "provider", "environment", "dedupe_key", name="uq_payport_inbox_dedupe"
-        ),
+        sa.UniqueConstraint(*place, "dedupe_key", name="uq_payport_inbox_dedupe"),
     )
-    _index_only("ix_payport_inbox_due", table, "state = 'due'", "received_at", "id")
-    _index_only("ix_payport_inbox_line", table, "state = 'due'", *line)
+    line, received = (*place, "ordering_key"), ("received_at", "id")
+    due, bodies = "state = 'due'", "state = 'done' AND body IS NOT NULL"
+    # First, because of two that would do SQLite takes the one that was made last.
+    op.create_index("ix_payport_inbox_received", table, [*place, *received])
+    _index_only("ix_payport_inbox_due", table, due, *place, "due_at", *received)
+    _index_only("ix_payport_inbox_line", table, due, *line, *received)
+    _index_only("ix_payport_inbox_claimed", table, "claimed_until IS NOT NULL", *line)
+    _index_only("ix_payport_inbox_foreign", table, "state = 'foreign'", *place, "attempt_ref")
+    _index_only("ix_payport_inbox_bodies", table, bodies, *place, "received_at")
+    left = "state IN ('foreign', 'quarantined', 'dead')"
+    _index_only("ix_payport_inbox_left", table, left, *place, "state", *received)
+
+
+_INBOX_COUNTS = ("position", "tries", "fencing")
 
 
 def _handler_runs() -> None:
     table = "payport_handler_runs"
+    place, order = ("provider", "environment"), ("due_at", "event_id", "handler")
     op.create_table(
         table,
-        *_words("event_id", "handler", "state"),
+        *_words("event_id", "handler", *place, "scope"),
+        sa.Column("message", sa.Text(), nullable=True),
+        *_words("state"),
         *_counts("tries"),
         *_moments("due_at"),
-        *_maybe("error"),
+        *_moments_maybe("claimed_until"),
+        *_counts("fencing"),
+        *_maybe("error", "trace"),
         _check(table, "tries_not_negative", "tries >= 0"),
+        _check(table, "fencing_not_negative", "fencing >= 0"),
         _key(table, "event_id", "handler"),
     )
-    due = ("due_at", "event_id", "handler")
-    _index_only("ix_payport_handler_runs_due", table, "state = 'due'", *due)
+    op.create_index("ix_payport_handler_runs_latest", table, [*place, *order])
+    _index_only("ix_payport_handler_runs_due", table, "state = 'due'", *place, *order)
+    _index_only("ix_payport_handler_runs_dead", table, "state = 'dead'", *place, *order)

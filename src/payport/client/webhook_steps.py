@@ -1,0 +1,170 @@
+"""The colourless parts of `pay.webhooks`: checks, listings, and what can be put off."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+from payport.client.listing import ListingSteps
+from payport.client.payments import Payments
+from payport.client.refunds import Refunds
+from payport.client.validation import checked_status
+from payport.domain.errors import InvalidRequest
+from payport.storage.base import Cursor, HandlerRun, InboxQuery, InboxRow, InboxState
+from payport.webhooks import keeping
+from payport.webhooks.outbox import OPERATIONS
+
+if TYPE_CHECKING:
+    from payport.operations.session import Session
+    from payport.operations.steps import Steps
+    from payport.webhooks.delivering import Operations
+
+__all__ = [
+    "DEFAULT_POLL",
+    "AsyncStop",
+    "Stop",
+    "as_operations",
+    "check_provider",
+    "checked_age",
+    "checked_poll",
+    "delivery_listing",
+    "never",
+    "replayed",
+    "run_listing",
+]
+
+T = TypeVar("T")
+
+#: Seconds between two looks of a worker that has nothing to do.
+DEFAULT_POLL: Final = 1.0
+_LONGEST_POLL: Final = 3600.0
+_WORD: Final = re.compile("(evt|msg|inb)_[a-z2-7]{26}")
+
+
+class Stop(Protocol):
+    """What tells a worker to stop, such as a `threading.Event`."""
+
+    def is_set(self) -> bool:
+        """Whether it is to stop."""
+        ...
+
+    def wait(self, timeout: float) -> object:
+        """Wait until it is to stop, or for so many seconds."""
+        ...
+
+
+class AsyncStop(Protocol):
+    """What tells a worker that is awaited to stop, such as an `asyncio.Event`."""
+
+    def is_set(self) -> bool:
+        """Whether it is to stop."""
+        ...
+
+
+def never() -> bool:
+    """It is never enough."""
+    return False
+
+
+def check_provider(session: Session, provider: str | None) -> None:
+    """
+    Refuse another provider's webhook, before anything is looked at.
+
+    Raises:
+        InvalidRequest: It is not this client's.
+    """
+    if provider is not None and provider != session.spec.name:
+        raise InvalidRequest(
+            f"this client is at {session.spec.name}: hand the webhook to the client of the "
+            "provider that it is of",
+            operation="webhooks.receive",
+            field="provider",
+        )
+
+
+def checked_poll(poll: object) -> float:
+    """The seconds, or InvalidRequest."""
+    seconds = poll if isinstance(poll, int | float) and not isinstance(poll, bool) else 0
+    if not 0 < seconds <= _LONGEST_POLL:
+        message = f"must be more than 0 and at most {_LONGEST_POLL:g} seconds"
+        raise InvalidRequest(message, operation="webhooks.run_worker", field="poll")
+    return float(seconds)
+
+
+def checked_age(older_than: object) -> timedelta:
+    """The age, or InvalidRequest."""
+    if not isinstance(older_than, timedelta) or older_than < timedelta():
+        message = "must be a timedelta, and not negative"
+        raise InvalidRequest(message, operation="webhooks.prune", field="older_than")
+    return older_than
+
+
+def replayed(session: Session, name: object, handler: str | None) -> Steps[int]:
+    """See `Webhooks.replay`."""
+    if not isinstance(name, str) or not _WORD.fullmatch(name):
+        message = "must be the id of a delivery, an event or a message: 'inb_...'"
+        raise InvalidRequest(message, operation="webhooks.replay", field="name")
+    if name.startswith("inb_"):
+        return _replayed(session, name)
+    return keeping.replay_runs(session, name, handler)
+
+
+def _replayed(session: Session, row_id: str) -> Steps[int]:
+    yield from keeping.replay(session, row_id)
+    return 1
+
+
+# -- listings -------------------------------------------------------------------------------------
+
+
+def delivery_listing(session: Session, state: InboxState | str | None) -> ListingSteps[InboxRow]:
+    """See `Webhooks.list`."""
+    query = _query(session, state, "webhooks.list")
+    return ListingSteps(query, lambda tx, q: tx.deliveries(q), _place, "webhooks.list")
+
+
+def run_listing(session: Session, state: InboxState | str | None) -> ListingSteps[HandlerRun]:
+    """See `Webhooks.runs`."""
+    query = _query(session, state, "webhooks.runs")
+    return ListingSteps(query, lambda tx, q: tx.handler_runs(q), _place_of_run, "webhooks.runs")
+
+
+def _query(session: Session, state: InboxState | str | None, operation: str) -> InboxQuery:
+    known = checked_status(session.spec.limits, state, InboxState, operation)
+    return InboxQuery(
+        provider=session.spec.name,
+        environment=session.environment,
+        state=None if known is None else InboxState(known),
+    )
+
+
+def _place(row: InboxRow) -> Cursor:
+    return Cursor(created_at=row.received_at, id=row.id)
+
+
+def _place_of_run(run: HandlerRun) -> Cursor:
+    return Cursor(created_at=run.due_at, id=f"{run.event_id} {run.handler}")
+
+
+# -- operations that are put off ------------------------------------------------------------------
+
+
+def as_operations() -> Operations:
+    """What `tx.later` may name, as steps in a scope: the client's own methods, not carried out."""
+    return {name: _operation(*name.split(".")) for name in OPERATIONS}
+
+
+def _operation(resource: str, method: str) -> Callable[[Session, Mapping[str, Any]], Steps[Any]]:
+    kind: Any = {"payments": Payments, "refunds": Refunds}[resource]
+
+    def steps(session: Session, arguments: Mapping[str, Any]) -> Steps[Any]:
+        made: Steps[Any] = getattr(kind(session, _not_carried_out), method)(**arguments)
+        return made
+
+    return steps
+
+
+def _not_carried_out(steps: Steps[T]) -> Steps[T]:
+    return steps
