@@ -64,6 +64,12 @@ def postgres_url(postgres_database):
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND state <> 'idle' AND pid <> pg_backend_pid()"
         )
+        left = connection.execute(
+            "SELECT tablename FROM pg_tables "
+            "WHERE schemaname = 'public' AND NOT starts_with(tablename, 'payport_')"
+        )
+        for (table,) in left.fetchall():
+            connection.execute(f'DROP TABLE "{table}"')
         connection.execute("UPDATE payport_store SET home = NULL, sends = 0")
         connection.execute(";".join(f"DELETE FROM payport_{table}" for table in _TABLES))  # noqa: S608
     return postgres_database

@@ -142,6 +142,7 @@ def test_a_client_that_was_never_used_closes_quietly(shop):
 def test_nothing_is_left_open(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        # What other tests left may end meanwhile.
         before = set(threading.enumerate())
         with Payport(FakeProvider(), store=f"sqlite:///{tmp_path / 'a.db'}") as pay:
             pay.payments.create(**GIVEN)

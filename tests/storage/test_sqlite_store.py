@@ -194,7 +194,6 @@ def test_a_row_that_cannot_be_read_is_told_without_its_content(db, open_store):
         "UPDATE payport_operations SET state = 'tomorrows_state'",
         "UPDATE payport_events SET kind = 'tomorrows_kind'",
         "UPDATE payport_handler_runs SET state = 'tomorrows_state'",
-        "UPDATE payport_inbox SET facts = '{\"attempts\": 7}'",
     ],
 )
 def test_a_newer_payports_words_are_an_error_and_never_guessed(db, open_store, spoil):

@@ -23,7 +23,7 @@ class WebhookSecret:
     """
     A signing secret, and until when it counts.
 
-        StripeProvider(key, webhook_secrets=["whsec_new", WebhookSecret("whsec_old", until=friday)])
+        webhook_secrets=["whsec_new", WebhookSecret("whsec_old", until=friday)]
 
     Args:
         value: The secret.
