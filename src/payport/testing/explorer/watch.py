@@ -134,7 +134,9 @@ class Watch:
         """Look at what a caller was told: never of money that did not move."""
         result = task.result
         if isinstance(result, PaymentIntent):
-            tried = [p for a in result.attempts for p in self._bank.payments_named(a.ref)]
+            # By the captures: a webhook may tell of the money before the object it was taken by.
+            refs = {c.fact.attempt_ref for c in result.captures if c.fact is not None}
+            tried = [payment for ref in refs for payment in self._bank.payments_named(ref)]
             if result.captured.minor > sum(payment.taken for payment in tried):
                 self.breaks(f"somebody was told of money that was never taken ({task})")
         if not isinstance(result, Refund) or result.status is not RefundStatus.SUCCEEDED:
