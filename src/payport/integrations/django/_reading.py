@@ -1,0 +1,74 @@
+"""What a unit of work may do within a transaction of the caller's: read, and hold nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from payport.domain.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from payport.domain.payment_intent import PaymentIntent
+    from payport.operations.records import OperationRecord
+    from payport.storage.base import Transaction
+
+__all__ = ["Reading"]
+
+_READS: Final = frozenset(
+    {
+        "delivery",
+        "event",
+        "events",
+        "list_operations",
+        "operation_by_key",
+        "operations",
+        "payment_by_ref",
+        "payment_of_refund",
+        "payments",
+        "refunds",
+        "resolutions",
+        "restorations",
+    }
+)
+
+
+class Reading:
+    """
+    A `Transaction` of which only the reads are there. Locks are not: they are the beginning of a
+    change, and would be held until the caller's own end.
+
+    Args:
+        tx: The whole of it.
+        using: The alias of the database, for the advice.
+    """
+
+    def __init__(self, tx: Transaction, using: str) -> None:
+        self._tx = tx
+        self._using = using
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _READS:
+            return getattr(self._tx, name)
+        self._refuse()
+
+    def payment(self, payment_id: str, *, lock: bool = False) -> PaymentIntent | None:
+        """See `Transaction.payment`."""
+        if lock:
+            self._refuse()
+        return self._tx.payment(payment_id)
+
+    def operation(self, operation_id: str, *, lock: bool = False) -> OperationRecord | None:
+        """See `Transaction.operation`."""
+        if lock:
+            self._refuse()
+        return self._tx.operation(operation_id)
+
+    def _refuse(self) -> NoReturn:
+        raise ConfigurationError(
+            "payport's journal never joins a transaction of the application's: a rollback of that "
+            f"would forget what was sent. A transaction is open on {self._using!r}: call payport "
+            "before or after the atomic block, or by transaction.on_commit; in a view under "
+            "ATOMIC_REQUESTS decorate it with @transaction.non_atomic_requests; in a test use "
+            "TransactionTestCase, or PAYPORT = {'STORE': 'memory'}.",
+            operation="store.transact",
+            field="store",
+        )

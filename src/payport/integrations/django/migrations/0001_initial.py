@@ -1,0 +1,17 @@
+"""The tables of payport's revision 0001."""
+
+from typing import ClassVar
+
+from django.db import migrations
+
+from payport.integrations.django.tables import drop_tables, made_at
+
+
+class Migration(migrations.Migration):
+    """Makes the tables; the way back drops them, unless they hold live payments."""
+
+    initial = True
+    dependencies: ClassVar[list[tuple[str, str]]] = []
+    operations: ClassVar[list[migrations.RunPython]] = [
+        migrations.RunPython(made_at("0001"), drop_tables),
+    ]

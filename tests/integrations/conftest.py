@@ -1,0 +1,38 @@
+"""Django is set up once for the process: its settings and its registry of applications are global."""
+
+import sys
+from pathlib import Path
+
+import django
+from django.conf import settings
+
+# Harnesses that live with other tests; test folders are not packages.
+sys.path.insert(0, str(Path(__file__).parent.parent / "storage"))
+
+settings.configure(
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+    INSTALLED_APPS=[
+        "django.contrib.auth",
+        "django.contrib.contenttypes",
+        "payport.integrations.django",
+        "django_shop",
+    ],
+    MIDDLEWARE=["django.middleware.csrf.CsrfViewMiddleware"],
+    PAYPORT={"PROVIDER": "payport.testing.FakeProvider", "STORE": "memory"},
+    ROOT_URLCONF="django_urls",
+    SECRET_KEY="obviously-fake",
+    USE_TZ=True,
+    TIME_ZONE="America/New_York",
+)
+django.setup()
+
+from django_databases import (  # noqa: E402 - after django.setup()
+    alias,
+    migrated,
+    new_database,
+    on_postgres,
+    on_sqlite,
+    store,
+)
+
+__all__ = ["alias", "migrated", "new_database", "on_postgres", "on_sqlite", "store"]

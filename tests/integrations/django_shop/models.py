@@ -1,0 +1,6 @@
+from django.db import models
+
+
+class Order(models.Model):
+    reference = models.CharField(max_length=100)
+    note = models.CharField(max_length=100, unique=True, null=True)
