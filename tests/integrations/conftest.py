@@ -10,6 +10,7 @@ from django.conf import settings
 sys.path.insert(0, str(Path(__file__).parent.parent / "storage"))
 
 settings.configure(
+    ALLOWED_HOSTS=["127.0.0.1", "shop.example"],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
     INSTALLED_APPS=[
         "django.contrib.auth",

@@ -136,10 +136,10 @@ async def _receive(pay: AnyPayport, request: Request) -> Receipt:
     body = Body()
     async for piece in request.stream():
         body.add(piece)
-    told = {"body": body.whole(), "headers": request.headers, "url": str(request.url)}
+    whole, headers, url = body.whole(), request.headers, str(request.url)
     if isinstance(pay, AsyncPayport):
-        return await pay.webhooks.receive(**told)
-    return await run_in_threadpool(pay.webhooks.receive, **told)
+        return await pay.webhooks.receive(body=whole, headers=headers, url=url)
+    return await run_in_threadpool(pay.webhooks.receive, body=whole, headers=headers, url=url)
 
 
 async def _process(pay: AnyPayport) -> None:

@@ -46,9 +46,9 @@ class Reading:
         self._using = using
 
     def __getattr__(self, name: str) -> Any:
-        if name in _READS:
-            return getattr(self._tx, name)
-        self._refuse()
+        if name not in _READS:
+            self._refuse()
+        return getattr(self._tx, name)
 
     def payment(self, payment_id: str, *, lock: bool = False) -> PaymentIntent | None:
         """See `Transaction.payment`."""

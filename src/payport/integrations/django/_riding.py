@@ -96,10 +96,11 @@ def riding_engine(
             "PAYPORT = {'STORE': 'sqlite:////srv/shop/payments.db'}.",
             field="store",
         )
-    if database.vendor == "postgresql" and database.Database.__name__ != "psycopg":
+    driver: str = getattr(database, "Database").__name__  # noqa: B009 - the type has it not
+    if database.vendor == "postgresql" and driver != "psycopg":
         raise ConfigurationError(
-            "payport works on PostgreSQL through psycopg 3, and not through "
-            f"{database.Database.__name__}, which Django has found. Install psycopg[binary].",
+            f"payport works on PostgreSQL through psycopg 3, and not through {driver}, which "
+            "Django has found. Install psycopg[binary].",
             field="store",
         )
     name, riding = _KINDS[database.vendor]

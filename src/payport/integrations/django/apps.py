@@ -19,8 +19,8 @@ class PayportConfig(AppConfig):
 
     name: str = "payport.integrations.django"
     label: str = "payport"
-    verbose_name: str = "Payments"
-    default_auto_field: str = "django.db.models.BigAutoField"
+    verbose_name = "Payments"
+    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """
@@ -31,7 +31,9 @@ class PayportConfig(AppConfig):
                 settings is for the checks to say.
         """
         checks.register(check_settings, checks.Tags.compatibility)
-        setting_changed.connect(clients.settings_changed, dispatch_uid="payport")
+        setting_changed.connect(  # pyright: ignore[reportUnknownMemberType] - of the stubs
+            clients.settings_changed, dispatch_uid="payport"
+        )
         said = getattr(settings, "PAYPORT", None)
         if isinstance(said, dict) and "HANDLERS" in said:
             handlers_from(read_settings())

@@ -18,7 +18,8 @@ class Clients:
     """At most one client, which `close` forgets."""
 
     def __init__(self) -> None:
-        self._begin_anew()
+        self._lock = threading.Lock()
+        self._client: Payport | None = None
 
     def get(self) -> Payport:
         """The client, which is made now if there is none."""
@@ -45,16 +46,16 @@ class Clients:
         if setting == "PAYPORT":
             self.close()
 
-    def _begin_anew(self) -> None:
+    def begin_anew(self) -> None:
         """In a forked child too: lock and client are the parent's, who goes on with them."""
         self._lock = threading.Lock()
-        self._client: Payport | None = None
+        self._client = None
 
 
 clients: Final = Clients()
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=clients._begin_anew)  # noqa: SLF001 - only forks may
+    os.register_at_fork(after_in_child=clients.begin_anew)
 
 
 def get_payport() -> Payport:

@@ -52,9 +52,7 @@ class PayportSettings:
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-_KEYS: Final[dict[str, str]] = {
-    name.upper(): name for name in PayportSettings.__dataclass_fields__
-}
+_KEYS: Final[dict[str, str]] = {name.upper(): name for name in PayportSettings.__dataclass_fields__}
 
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "SCOPE": (str, type(None)),
@@ -71,13 +69,14 @@ def read_settings() -> PayportSettings:
     Raises:
         ImproperlyConfigured: They are missing, or say what nobody understands.
     """
-    said = getattr(settings, _NAME, None)
-    if not isinstance(said, Mapping):
+    given: object = getattr(settings, _NAME, None)
+    if not isinstance(given, Mapping):
         raise ImproperlyConfigured(
             f"set {_NAME} = {{'PROVIDER': 'payport.providers.stripe.StripeProvider.from_env', "
             "'SCOPE': 'shop'}: it is missing, or no dict."
         )
-    problems = list(_problems(said))
+    said: Mapping[Any, Any] = given
+    problems = _problems(said)
     if problems:
         raise ImproperlyConfigured(" ".join(problems))
     return PayportSettings(**{_KEYS[key]: value for key, value in said.items()})
@@ -108,10 +107,9 @@ def client_from(read: PayportSettings) -> Payport:
     Raises:
         ImproperlyConfigured: It cannot be made of these settings.
     """
-    provider = _resolved("PROVIDER", read.provider)
+    named = _resolved("PROVIDER", read.provider)
     try:
-        if callable(provider):
-            provider = provider()
+        provider: Any = named() if callable(named) else named
         return Payport(
             provider,
             scope=read.scope,

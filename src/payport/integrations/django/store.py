@@ -13,7 +13,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 
 import sqlalchemy as sa
 from django.db import Error, InterfaceError, OperationalError, connections, transaction
@@ -139,7 +139,7 @@ class DjangoStore:
         connection = self._riding(database, target).connection
         unit = SqlTransaction(connection, target.place, target.sends)
         with self._once, _ending(unit, connection):
-            return work(Reading(unit, self.using))
+            return work(cast("Transaction", Reading(unit, self.using)))
 
     # -- connections ------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ def check_settings(**_: Any) -> list[CheckMessage]:
     """
     try:
         read = read_settings()
-        client_from(read).close()
+        client_from(read)  # not closed: nothing is open, and the provider may be another's
     except ImproperlyConfigured as error:
         return [Error(str(error), id="payport.E001")]
     if read.store == "memory" and not settings.DEBUG:

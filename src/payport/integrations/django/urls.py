@@ -1,5 +1,5 @@
 """
-The webhook endpoint, at the path that the project chooses:
+The webhook endpoint, at the path that the project chooses.
 
     urlpatterns = [path("webhooks/stripe", include("payport.integrations.django.urls"))]
 """

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from django.core.exceptions import SuspiciousOperation
 from django.db import connections, transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
@@ -31,6 +32,10 @@ def _webhook(request: HttpRequest) -> HttpResponse:
             headers=request.headers,
             url=request.build_absolute_uri(),
         )
+    except SuspiciousOperation:
+        raise  # Django answers it, such as a host that ALLOWED_HOSTS does not name
+    except UnreadablePostError:
+        return HttpResponse(status=400)  # the sender hung up: nobody reads it
     except Exception as error:  # noqa: BLE001 - whatever it is, its details stay here
         return _response(answer_to(error))
     if read_settings().process_webhooks:
