@@ -50,10 +50,15 @@ class Flaky:
     def __init__(self):
         self.target = MemoryStore()
         self.error = None
+        self.refused = 0
+
+    def check(self):
+        if self.error is not None:
+            self.refused += 1
+            raise self.error
 
     def transact(self, work):
-        if self.error is not None:
-            raise self.error
+        self.check()
         return self.target.transact(work)
 
     def close(self):
@@ -66,8 +71,7 @@ class AsyncFlaky:
         self.target = AsyncMemoryStore(self.flaky.target)
 
     async def transact(self, work):
-        if self.flaky.error is not None:
-            raise self.flaky.error
+        self.flaky.check()
         return await self.target.transact(work)
 
     async def aclose(self):

@@ -24,7 +24,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from payport.client.payport import Payport
 from payport.domain.errors import ConfigurationError, PayportError
-from payport.integrations._answers import Answer, answer_from, answer_to, too_large
+from payport.integrations._answers import Answer, answer_from, answer_to, check_length, too_large
 from payport.webhooks.inbox import MAX_BODY
 
 __all__ = ["get_payport", "mount_webhooks", "webhooks_blueprint"]
@@ -102,6 +102,7 @@ def get_payport() -> Payport:
 
 def _body() -> bytes:
     """The raw body: as it came, whatever type it says that it has."""
+    check_length(request.headers.get("Content-Length"))
     # One more than is allowed: Werkzeug ends a stream at the limit without a word.
     request.max_content_length = MAX_BODY + 1
     try:
