@@ -21,6 +21,7 @@ settings.configure(
     MIDDLEWARE=["django.middleware.csrf.CsrfViewMiddleware"],
     PAYPORT={"PROVIDER": "payport.testing.FakeProvider", "STORE": "memory"},
     ROOT_URLCONF="django_urls",
+    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
     SECRET_KEY="obviously-fake",
     USE_TZ=True,
     TIME_ZONE="America/New_York",
