@@ -18,12 +18,12 @@ from payport.domain.errors import PayportError
 from payport.integrations.django.store import DjangoStore
 from payport.webhooks.handlers import Handlers
 
-__all__ = ["PayportSettings", "client_from", "handlers_from", "read_settings"]
+__all__ = ["DJANGO", "PayportSettings", "client_from", "handlers_from", "read_settings"]
 
 _NAME: Final = "PAYPORT"
 
 #: The value of STORE that stands for Django's own database.
-_DJANGO: Final = "django"
+DJANGO: Final = "django"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class PayportSettings:
 
     provider: Any
     scope: str | None = None
-    store: Any = _DJANGO
+    store: Any = DJANGO
     using: str = "default"
     handlers: Any = None
     process_webhooks: bool = False
@@ -113,7 +113,7 @@ def client_from(read: PayportSettings) -> Payport:
         return Payport(
             provider,
             scope=read.scope,
-            store=DjangoStore(read.using) if read.store == _DJANGO else read.store,
+            store=DjangoStore(read.using) if read.store == DJANGO else read.store,
             handlers=handlers_from(read),
             **read.options,
         )
@@ -137,7 +137,7 @@ def _problems(said: Mapping[Any, Any]) -> Sequence[str]:
             given = type(said[key]).__name__
             problems.append(f"{_NAME}['{key}'] must be {kinds[0].__name__}, not {given}.")
     using = said.get("USING", "default")
-    if said.get("STORE", _DJANGO) == _DJANGO and using not in settings.DATABASES:
+    if said.get("STORE", DJANGO) == DJANGO and using not in settings.DATABASES:
         problems.append(f"{_NAME}['USING'] is {using!r}, which DATABASES does not name.")
     return problems
 
