@@ -9,7 +9,7 @@ import asyncio
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 from wsgiref.simple_server import WSGIRequestHandler
 from wsgiref.simple_server import make_server as make_wsgi_server
@@ -148,6 +148,7 @@ class Shop:
         return parts.hostname, parts.port
 
 
+Client = Annotated[Any, Depends(fastapi.get_payport)]
 TERMS = {"amount": Money(4999, "USD"), "payment_method": "pm_card_visa", "confirm": True}
 
 
@@ -158,7 +159,7 @@ def on_fastapi(shop, **lifespan):
     fastapi.mount_webhooks(app, pay, PATH, process=shop.process)
 
     @app.post("/pay/{order}")
-    async def create(order: str, client: Any = Depends(fastapi.get_payport)):  # noqa: B008
+    async def create(order: str, client: Client):
         return str((await client.payments.create(reference=order, **TERMS)).status)
 
     with serving(app) as (url,), httpx.Client(base_url=url, timeout=10) as shop.http:
@@ -172,7 +173,7 @@ def on_fastapi_blocking(shop, **lifespan):
     fastapi.mount_webhooks(app, path=PATH, process=shop.process)
 
     @app.post("/pay/{order}")
-    def create(order: str, client: Any = Depends(fastapi.get_payport)):  # noqa: B008
+    def create(order: str, client: Client):
         return str(client.payments.create(reference=order, **TERMS).status)
 
     with serving(app) as (url,), httpx.Client(base_url=url, timeout=10) as shop.http:

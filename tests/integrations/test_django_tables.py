@@ -27,11 +27,15 @@ SQLITE = "django.db.backends.sqlite3"
 
 #: Everything about a table that PostgreSQL knows: columns, indexes and constraints.
 POSTGRES_SCHEMA = (
-    "SELECT table_name, column_name, data_type, is_nullable, column_default, collation_name, "
-    "is_identity FROM information_schema.columns WHERE table_name LIKE 'payport_%'",
+    (
+        "SELECT table_name, column_name, data_type, is_nullable, column_default, collation_name, "
+        "is_identity FROM information_schema.columns WHERE table_name LIKE 'payport_%'"
+    ),
     "SELECT indexdef FROM pg_indexes WHERE tablename LIKE 'payport_%'",
-    "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
-    "WHERE conrelid::regclass::text LIKE 'payport_%'",
+    (
+        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
+        "WHERE conrelid::regclass::text LIKE 'payport_%'"
+    ),
 )
 
 

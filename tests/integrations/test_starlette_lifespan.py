@@ -91,11 +91,12 @@ def test_a_blocking_client_is_closed_at_the_end():
 
 
 def test_what_a_loop_has_in_hand_is_ended_before_the_client_is_closed():
-    store, steps = AsyncFlaky(), []
+    store, steps, begun = AsyncFlaky(), [], asyncio.Event()
     slow = store.target.transact
 
     async def transact(work):
         steps.append("begun")
+        begun.set()
         await asyncio.sleep(0.05)
         result = await slow(work)
         steps.append("ended")
@@ -104,11 +105,7 @@ def test_what_a_loop_has_in_hand_is_ended_before_the_client_is_closed():
     store.target.transact = transact
     pay = AsyncPayport(AsyncFakeProvider(), store=store)
 
-    async def until_it_works():
-        while not steps:
-            await asyncio.sleep(0.001)
-
-    run(Starlette(lifespan=fastapi.payport_lifespan(pay, worker=60)), until_it_works)
+    run(Starlette(lifespan=fastapi.payport_lifespan(pay, worker=60)), begun.wait)
 
     assert steps.count("begun") == steps.count("ended") > 0
 

@@ -27,7 +27,14 @@ __all__ = ["OperationAdmin"]
 class OperationAdmin(_Admin):
     """Operations by their state, the latest first; there if the journal is in Django's database."""
 
-    list_display = ("reference", "operation", "state", "environment", "latest_at", "failure_message")
+    list_display = (
+        "reference",
+        "operation",
+        "state",
+        "environment",
+        "latest_at",
+        "failure_message",
+    )
     list_filter = ("state", "environment", "operation")
     search_fields = ("reference", "payment_id", "id")
     ordering = ("-latest_at",)

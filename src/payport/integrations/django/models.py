@@ -1,3 +1,4 @@
+# ruff: noqa: DJ001 - the table is payport's, and says NULL where nothing is known
 """
 The journal as Django's admin sees it: read, and never written. The tables are payport's own, made
 by the migrations here; writing to them is payport's alone.
@@ -6,7 +7,7 @@ by the migrations here; writing to them is payport's alone.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from django.conf import settings
 from django.db import models
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
     _Field = models.Field[Any, Any]
+    _Text: TypeAlias = models.TextField[Any, Any]
+    _Number: TypeAlias = models.BigIntegerField[Any, Any]
 else:
     _Field = models.Field  # generic in its stubs alone
 
@@ -57,26 +60,26 @@ class MomentField(_Field):
 class Operation(models.Model):
     """A row of the journal, without its key and what was sent, which are nobody's to read."""
 
-    id = models.TextField(primary_key=True)
-    scope = models.TextField()
-    environment = models.TextField()
-    operation = models.TextField()
-    payment_id = models.TextField()
-    reference = models.TextField()
-    attempt = models.BigIntegerField()
-    provider = models.TextField()
-    account = models.TextField()
-    state = models.TextField()
-    sends = models.BigIntegerField()
+    id: _Text = models.TextField(primary_key=True)
+    scope: _Text = models.TextField()
+    environment: _Text = models.TextField()
+    operation: _Text = models.TextField()
+    payment_id: _Text = models.TextField()
+    reference: _Text = models.TextField()
+    attempt: _Number = models.BigIntegerField()
+    provider: _Text = models.TextField()
+    account: _Text = models.TextField()
+    state: _Text = models.TextField()
+    sends: _Number = models.BigIntegerField()
     prepared_at = MomentField()
     first_sent_at = MomentField(null=True)
     latest_at = MomentField()
     next_look_at = MomentField(null=True)
     concluded_at = MomentField(null=True)
-    failure = models.TextField(null=True)
-    failure_code = models.TextField(null=True)
-    failure_message = models.TextField(null=True)
-    request_id = models.TextField(null=True)
+    failure: _Text = models.TextField(null=True)
+    failure_code: _Text = models.TextField(null=True)
+    failure_message: _Text = models.TextField(null=True)
+    request_id: _Text = models.TextField(null=True)
 
     class Meta:
         """It is payport's table, and Django neither makes nor empties it."""

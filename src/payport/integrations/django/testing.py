@@ -12,7 +12,7 @@ A `TestCase` holds a transaction open, which payport does not join: there, say
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
 import sqlalchemy as sa
 
@@ -22,11 +22,12 @@ from payport.integrations.django.store import DjangoStore
 from payport.storage.base import Transaction
 from payport.storage.schema import metadata, operations, store
 
+if TYPE_CHECKING:
+    from payport.storage.sql import SqlTransaction
+
 __all__ = ["empty_tables"]
 
-_LIVE: Final = sa.select(sa.func.count()).where(
-    operations.c.environment == Environment.LIVE.value
-)
+_LIVE: Final = sa.select(sa.func.count()).where(operations.c.environment == Environment.LIVE.value)
 
 
 def empty_tables(using: str = "default") -> None:
@@ -40,7 +41,7 @@ def empty_tables(using: str = "default") -> None:
 
 
 def _emptied(tx: Transaction) -> None:
-    connection: sa.Connection = tx.connection  # type: ignore[attr-defined]
+    connection: sa.Connection = cast("SqlTransaction", tx).connection
     if connection.scalar(_LIVE):
         raise ConfigurationError(
             "the tables hold operations of a live account, which are no test's to delete",
