@@ -27,7 +27,7 @@ __all__ = ["OperationAdmin"]
 class OperationAdmin(_Admin):
     """Operations by their state, the latest first; there if the journal is in Django's database."""
 
-    list_display = (
+    list_display: Any = (
         "reference",
         "operation",
         "state",
@@ -35,9 +35,9 @@ class OperationAdmin(_Admin):
         "latest_at",
         "failure_message",
     )
-    list_filter = ("state", "environment", "operation")
-    search_fields = ("reference", "payment_id", "id")
-    ordering = ("-latest_at",)
+    list_filter: Any = ("state", "environment", "operation")
+    search_fields: Any = ("reference", "payment_id", "id")
+    ordering: Any = ("-latest_at",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Operation]:
         """From the database that the journal is in."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
@@ -19,8 +21,8 @@ class PayportConfig(AppConfig):
 
     name: str = "payport.integrations.django"
     label: str = "payport"
-    verbose_name = "Payments"
-    default_auto_field = "django.db.models.BigAutoField"
+    verbose_name: Any = "Payments"
+    default_auto_field: Any = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """

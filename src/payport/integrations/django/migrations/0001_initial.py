@@ -13,7 +13,7 @@ from payport.integrations.django.tables import drop_tables, made_at
 class Migration(migrations.Migration):
     """Makes the tables; the way back drops them, unless they hold live payments."""
 
-    initial = True
+    initial: ClassVar[bool | None] = True
     dependencies: ClassVar[Sequence[tuple[str, str]]] = []
     operations: ClassVar[Sequence[Operation]] = [
         migrations.RunPython(made_at("0001"), drop_tables),
