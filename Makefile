@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fidelity bench docs simulate clean test-env check-env
+.PHONY: help demo test check fidelity bench docs kills simulate clean test-env check-env
 
 PY := .venv/bin/python
 export PYTHON
@@ -44,11 +44,14 @@ check: check-env  ## Lint, format check, types (mypy, pyright), import rules
 fidelity: test-env  ## Hold the Stripe adapter and its simulator against Stripe's real traffic
 	@$(PY) tests/fidelity/report.py
 
-bench: test-env  ## Measure, and write docs/benchmarks.md
-	$(PY) benchmarks/run.py
+bench: test-env  ## Measure, and write docs/benchmarks.md (ONLY="stripe calls", LOCALSTRIPE=1)
+	$(PY) benchmarks/run.py $(ONLY)
 
 docs: test-env  ## Write the tables of docs/providers/stripe.md from the code
 	@$(PY) scripts/provider_docs.py
+
+kills: test-env  ## Kill workers that take payments KILLS times (200), beside the plain SDK
+	$(PY) benchmarks/kills --kills $(or $(KILLS),200) $(if $(WRITE),--write)
 
 simulate: test-env  ## Run the property tests with many more, always new, examples
 	$(PY) -m pytest -m hypothesis --hypothesis-profile=long -o faulthandler_timeout=0

@@ -6,8 +6,6 @@ coverage starts first.
 import os
 import uuid
 
-import postgres_server as postgres_server_help
-import psycopg
 import pytest
 from hypothesis import settings
 
@@ -35,13 +33,17 @@ _TABLES = (
 @pytest.fixture(scope="session")
 def postgres_server():
     """A PostgreSQL server of the session's own; started by whoever asks first."""
-    with postgres_server_help.started() as server:
+    import postgres_server as help_  # noqa: PLC0415 - pages copy this file to where it is not
+
+    with help_.started() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def postgres_database(postgres_server):
     """The URL of a PostgreSQL database with payport's tables, whatever tests left in them."""
+    import psycopg  # noqa: PLC0415 - only who asks for a server needs it
+
     import payport.storage  # noqa: PLC0415 - coverage starts first
 
     with psycopg.connect(postgres_server.url(), autocommit=True) as connection:
@@ -54,6 +56,8 @@ def postgres_database(postgres_server):
 @pytest.fixture
 def postgres_url(postgres_database):
     """The URL of a PostgreSQL database that holds payport's tables, and nothing in them."""
+    import psycopg  # noqa: PLC0415 - only who asks for a server needs it
+
     with psycopg.connect(postgres_database, autocommit=True) as connection:
         # What an earlier test left open may hold rows.
         connection.execute(
@@ -68,6 +72,8 @@ def postgres_url(postgres_database):
 @pytest.fixture
 def new_postgres_url(postgres_server):
     """Makes PostgreSQL databases with nothing in them, and gives their URLs."""
+
+    import psycopg  # noqa: PLC0415 - only who asks for a server needs it
 
     def make(**options):
         name = f"payport_{uuid.uuid4().hex}"

@@ -3,6 +3,8 @@ Recovery: what dead senders left is concluded, sent again only while that is saf
 person where nothing automatic is left. Absence never proves anything.
 """
 
+import asyncio
+import threading
 from datetime import timedelta
 
 import pytest
@@ -436,6 +438,57 @@ def test_a_store_that_fails_is_said_and_loses_nothing(shop):
     shop.another().operations.recover()
     assert shop.pay.payments.get(reference="order_1").captured == PRICE
     assert len(shop.bank.payments) == 1
+
+
+@in_the_middle
+def test_the_loop_recovers_until_it_is_stopped(shop):
+    died(shop, Doing("create_payment"), CrashAfter())
+    stop, store = threading.Event(), shop.faulty()
+
+    def fail_once_and_stop_later(number):
+        if number == 2:
+            raise StoreUnavailable
+        if number > 6:
+            stop.set()
+
+    store.before = fail_once_and_stop_later
+    shop.client(shop.provider(), store=store).operations.run_recovery(stop=stop, every=0.001)
+    assert shop.pay.payments.get(reference="order_1").captured == PRICE
+
+
+@kinds(*[kind for kind in ALL if kind.colour == "async"])
+def test_the_awaited_loop_recovers_until_it_is_stopped(shop):
+    died(shop, Doing("create_payment"), CrashAfter())
+    pay = shop.another()._target
+
+    async def loop():
+        stop = asyncio.Event()
+        running = asyncio.create_task(pay.operations.run_recovery(stop=stop, every=0.001))
+        for _ in range(2000):
+            if (await pay.payments.get(reference="order_1")).captured == PRICE:
+                break
+            await asyncio.sleep(0.001)
+        stop.set()
+        await asyncio.wait_for(running, 5)
+
+    shop.run(loop())
+    assert shop.pay.payments.get(reference="order_1").captured == PRICE
+
+
+@each_colour
+@pytest.mark.parametrize("every", [0, -1, True])
+def test_a_loop_without_a_pause_is_refused(shop, every):
+    with pytest.raises(InvalidRequest, match="every"):
+        shop.pay.operations.run_recovery(stop=threading.Event(), every=every)
+
+
+@each_colour
+def test_what_is_left_to_a_person_is_logged_as_an_error(shop, caplog):
+    died(shop, Doing("create_payment"), CrashBefore())
+    for _ in range(30):
+        shop.clock.advance(timedelta(hours=1))
+        shop.another().operations.recover()
+    assert "ERROR" in {r.levelname for r in caplog.records if "needs_review" in r.getMessage()}
 
 
 @kinds(*ALL)

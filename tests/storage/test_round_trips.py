@@ -10,9 +10,9 @@ from sqlalchemy.dialects import postgresql
 from payport.domain.errors import InvalidRequest
 from payport.storage import rows
 from payport.storage.bare import bare, bare_facts
+from payport.storage.columns import Moment
 from payport.storage.memory import AsyncMemoryStore, MemoryStore
 from payport.storage.postgres import AsyncPostgresStore, PostgresStore
-from payport.storage.schema import Moment
 from payport.storage.sqlite import AsyncSqliteStore, SqliteStore
 from payport.testing._store_contract import samples
 from payport.testing.blocking import Blocking

@@ -283,6 +283,17 @@ class SavesTheStateAlone(Faulty):
         self.tx.save_operation(replace(stored or record, state=record.state))
 
 
+class SwapsWhateverStands(Faulty):
+    def swap_operation(self, old, new):
+        self.tx.save_operation(new)
+
+
+class SwapsNothing(Faulty):
+    def swap_operation(self, old, new):
+        if self.tx.operation(old.id) is None:
+            raise StoreConflict
+
+
 class TellsEventsAgain(Faulty):
     def add_events(self, events, *, at):
         self.tx.add_events(events, at=at)
@@ -623,6 +634,14 @@ BROKEN = [
         faulty(SavesTheStateAlone),
         ["saving_changes_all_but_identity_fingerprint_key_and_route"],
     ),
+    (
+        faulty(SwapsWhateverStands),
+        [
+            "an_operation_that_was_changed_since_is_not_swapped",
+            "an_operation_without_a_lease_is_not_swapped",
+        ],
+    ),
+    (faulty(SwapsNothing), ["an_operation_that_stands_as_it_was_read_is_swapped"]),
     (faulty(IgnoresStates), ["operations_are_listed_by_any_of_several_states"]),
     (faulty(ListsAllForNoState), ["operations_are_listed_by_any_of_several_states"]),
     (faulty(IgnoresTheCursor), ["operations_are_listed_by_any_of_several_states"]),

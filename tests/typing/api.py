@@ -14,6 +14,7 @@ from payport import (
     AsyncListing,
     AsyncPayport,
     AttemptStatus,
+    BreakerState,
     Capture,
     CaptureMethod,
     CaptureStatus,
@@ -43,13 +44,16 @@ from payport import (
     RateLimited,
     Receipt,
     ReceiptStatus,
+    Recovered,
     Redirect,
     Refund,
     RefundReason,
     RefundStatus,
     RefundSucceeded,
+    ResolutionRecord,
     RetryPolicy,
     RetryRule,
+    Verdict,
     WebhookRejected,
 )
 from payport.domain.actions import NextAction
@@ -157,6 +161,17 @@ def act(action: NextAction | None) -> str:
             return ""
         case _:
             assert_never(action)
+
+
+def afterwards(pay: Payport) -> None:
+    """What is done when something went wrong."""
+    assert_type(pay.operations.recover(limit=10, every_scope=True), Recovered)
+    assert_type(
+        pay.operations.resolve("opn_", Verdict.EXECUTED, reason="seen", author="zoe"),
+        OperationRecord,
+    )
+    assert_type(pay.operations.resolutions("opn_"), tuple[ResolutionRecord, ...])
+    assert_type(pay.breaker.state, BreakerState)
 
 
 def everything(pay: Payport, moment: datetime) -> None:
@@ -290,6 +305,8 @@ async def awaited() -> None:
             assert_type(one, PaymentIntent)
         assert_type(await listing.page(limit=5), Page[PaymentIntent])
         assert_type(await pay.operations.get("opn_"), OperationRecord)
+        assert_type(await pay.operations.recover(), Recovered)
+        assert_type(await pay.operations.resolutions("opn_"), tuple[ResolutionRecord, ...])
         assert_type(await pay.webhooks.receive(body=b"", headers={}), Receipt)
         assert_type(await pay.webhooks.process_due(), int)
         assert_type(pay.scoped("tenant_9"), AsyncPayport)

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import re
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from payport.domain.errors import InvalidRequest
@@ -60,6 +61,7 @@ def digest(parts: Sequence[str]) -> str:
     return base64.b32encode(hashed.digest()).decode().rstrip("=").lower()
 
 
+@lru_cache(maxsize=1024)
 def derive_id(kind: Kind, *parts: str) -> str:
     """Return `<kind>_` and 26 characters (130 bits) of the digest of kind and parts."""
     return f"{kind.value}_{digest((kind.value, *parts))[:26]}"

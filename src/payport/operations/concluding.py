@@ -58,7 +58,13 @@ class Concluding:
         self._settings = settings
 
     def conclude(
-        self, tx: Transaction, claimed: OperationRecord, outcome: Outcome, *, review: bool = False
+        self,
+        tx: Transaction,
+        claimed: OperationRecord,
+        outcome: Outcome,
+        *,
+        review: bool = False,
+        known: PaymentIntent | None = None,
     ) -> tuple[OperationRecord, PaymentIntent]:
         """
         Write an outcome down: facts applied, reservation settled, state set, in one commit.
@@ -67,9 +73,14 @@ class Concluding:
 
         Args:
             review: Whether nothing is left to try: an unknown outcome then goes to a person.
+            known: The payment as it was stored when the lease was taken. Then neither is read
+                again, and the row is trusted to be as it was claimed.
+
+        Raises:
+            StoreConflict: What was trusted was changed since. Nothing was written.
         """
-        intent = locked_payment(tx, claimed)
-        record = locked_operation(tx, claimed.id)
+        intent = known or locked_payment(tx, claimed)
+        record = locked_operation(tx, claimed.id) if known is None else claimed
         now = self._settings.clock.now()
         if isinstance(outcome, Answer):
             record, intent = self._answered(tx, record, intent, outcome, now)
@@ -78,8 +89,12 @@ class Concluding:
         else:
             # Concluded by facts meanwhile, or another holder's to conclude.
             return record, intent
-        tx.save_operation(record)
-        return record, saved(tx, intent)
+        intent = saved(tx, intent, known)
+        if known is None:
+            tx.save_operation(record)
+        else:
+            tx.swap_operation(claimed, record)
+        return record, intent
 
     def _answered(
         self,

@@ -18,7 +18,7 @@ from payport.operations.concluding import Concluding
 from payport.operations.gate import Gate
 from payport.operations.leases import Leases
 from payport.operations.plan import Concluded, Deadline, JournalSettings, Plan, new_owner
-from payport.operations.preparing import Claim, Message, Preparing
+from payport.operations.preparing import Claim, Prepared, Preparing
 from payport.operations.records import OperationRecord, OperationState
 from payport.operations.resolving import Resolving
 from payport.operations.sending import Sending, Turn, doubt_in
@@ -29,6 +29,7 @@ from payport.providers.outcomes import Account, Failure, Outcome, judged
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from payport.domain.payment_intent import PaymentIntent
     from payport.providers.commands import Command
     from payport.providers.exchange import Request
     from payport.providers.spec import ProviderSpec
@@ -87,12 +88,13 @@ class Journal:
         prepared = yield from _again(lambda tx: self._preparing.prepare(tx, plan, account, owner))
         if prepared.record.state is OperationState.CONFIRMED:
             return Concluded(record=prepared.record, intent=prepared.intent)
-        claim, lease = yield from self._claimed(plan, account, owner, prepared.message, deadline)
+        claim, lease = yield from self._claimed(plan, account, owner, prepared, deadline)
         if not claim.granted:
             return Concluded(record=claim.record, intent=claim.intent)
         turn = Turn(record=claim.record, message=claim.message, deadline=deadline, lease=lease)
         try:
-            return (yield from self._carried_out(turn, resume=claim.resume))
+            known = None if claim.resume else claim.intent
+            return (yield from self._carried_out(turn, resume=claim.resume, known=known))
         except StoreError as error:
             return _unwritten(claim, error)
 
@@ -101,15 +103,18 @@ class Journal:
         plan: Plan,
         account: Account,
         owner: str,
-        known: Message | None,
+        own: Prepared,
         deadline: Deadline,
     ) -> Steps[tuple[Claim, Deadline]]:
         """Our lease, or the conclusion that somebody else reached while we waited for it."""
         pause = _FIRST_LOOK
         while True:
             lease = Deadline(self.settings.clock, self.settings.lease)
-            claim = yield from _again(
-                lambda tx: self._preparing.claim(tx, plan, account, owner, known)
+            claim = yield from _trusting(
+                lambda tx, trusted: self._preparing.claim(
+                    tx, plan, account, owner, own, trusted=trusted
+                ),
+                trusted=own.message is not None and pause == _FIRST_LOOK,
             )
             held = claim.record.state in {OperationState.PREPARED, OperationState.SENT}
             if claim.granted or not held:
@@ -133,8 +138,15 @@ class Journal:
         """
         return self._carried_out(turn, resume=True)
 
-    def _carried_out(self, turn: Turn, *, resume: bool) -> Steps[Concluded]:
-        """Send, or resolve what was sent before; then write down how it ended."""
+    def _carried_out(
+        self, turn: Turn, *, resume: bool, known: PaymentIntent | None = None
+    ) -> Steps[Concluded]:
+        """
+        Send, or resolve what was sent before; then write down how it ended.
+
+        Args:
+            known: The payment as it was stored when the lease was taken, where this call knows.
+        """
         doubt: Failure | None = None
         outcome: Outcome | None = None
         review = False
@@ -145,8 +157,11 @@ class Journal:
             outcome, review = yield from self.resolving.resolved(turn, doubt)
         # What ended the search says nothing of the sends before it.
         told = judged(outcome, answered=int(doubt is not None))
-        record, intent = yield from _again(
-            lambda tx: self.concluding.conclude(tx, turn.record, told, review=review)
+        record, intent = yield from _trusting(
+            lambda tx, trusted: self.concluding.conclude(
+                tx, turn.record, told, review=review, known=known if trusted else None
+            ),
+            trusted=known is not None,
         )
         _log_outcome(record)
         failure = told if isinstance(told, Failure) else None
@@ -174,15 +189,31 @@ def _unwritten(claim: Claim, error: StoreError) -> Concluded:
     )
 
 
+_FOR_A_PERSON = OperationState.NEEDS_REVIEW
+
+
 def _log_outcome(record: OperationRecord) -> None:
     level = logging.INFO
-    if record.failure is FailureKind.INVALID_REQUEST:
+    if record.failure is FailureKind.INVALID_REQUEST or record.state is _FOR_A_PERSON:
         level = logging.ERROR
     elif record.failure is FailureKind.AUTHENTICATION:
         level = logging.CRITICAL
     elif record.failure is not None:
         level = logging.WARNING
     _log.log(level, "%s %s: %s", record.operation, record.aggregate_id, record.state)
+
+
+def _trusting(work: Callable[[Transaction, bool], T], *, trusted: bool) -> Steps[T]:
+    """
+    One transaction that trusts what an earlier one read, as nearly always it may; where somebody
+    changed it since, one that reads it anew.
+    """
+    if trusted:
+        try:
+            return (yield from transact(lambda tx: work(tx, True)))  # noqa: FBT003 - says it above
+        except StoreConflict:
+            pass
+    return (yield from _again(lambda tx: work(tx, False)))  # noqa: FBT003
 
 
 def _again(work: Callable[[Transaction], T]) -> Steps[T]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from payport.domain.errors import ConfigurationError, IdempotencyConflict
 from payport.domain.outcomes import Certainty
@@ -144,13 +144,14 @@ class Preparing:
         begun = plan.begin(Beginning(tx=tx, stored=stored, account=account, now=now, key=key))
         message = self._message(begun, key)
         record = self._row(plan, begun, message, account, now)
-        record = replace(record, key=key, baseline=baseline(stored))
+        more: dict[str, Any] = {"key": key, "baseline": baseline(stored)}
         intent = begun.intent
         if message is not None:
             tx.check_sendable(self._settings.environment)
             until = self._leases.end(now)
-            record = replace(record, lease_owner=owner, lease_until=until, next_look_at=until)
+            more |= {"lease_owner": owner, "lease_until": until, "next_look_at": until}
             intent = intent.evolve(in_flight=(*intent.in_flight, key))
+        record = replace(record, **more)
         tx.insert_operation(record)
         return Prepared(record=record, intent=saved(tx, intent), message=message)
 
@@ -224,7 +225,9 @@ class Preparing:
         plan: Plan,
         account: Account,
         owner: str,
-        known: Message | None = None,
+        own: Prepared | None = None,
+        *,
+        trusted: bool = False,
     ) -> Claim:
         """
         Take the lease of an operation that nobody holds, so as to send it or to learn its outcome.
@@ -233,21 +236,26 @@ class Preparing:
         died after the last byte.
 
         Args:
-            known: What goes on the wire, where this call prepared it a moment ago.
+            own: What this call prepared a moment ago.
+            trusted: Whether the row is taken to be as it was prepared, and not read again.
 
         Raises:
+            StoreConflict: What was trusted was changed since. Nothing was written.
             ConfigurationError: The operation began at another account, mode or endpoint, or the
                 store may not send.
         """
-        stored = tx.payment(plan.payment_id, lock=True)
-        record = locked_operation(tx, plan.identity.id)
-        intent = stored or locked_payment(tx, record)
+        if own is not None and trusted:
+            record, intent = own.record, own.intent
+        else:
+            stored = tx.payment(plan.payment_id, lock=True)
+            record = locked_operation(tx, plan.identity.id)
+            intent = stored or locked_payment(tx, record)
         now = self._settings.clock.now()
         if _is_over(record) or self._leases.is_held(record, owner, now):
             return Claim(record=record, intent=intent, granted=False)
         self._check_account(record, account, plan)
         tx.check_sendable(self._settings.environment, count=True)
-        message = known or stored_message(record)
+        message = (own.message if own is not None else None) or stored_message(record)
         resume = record.state not in {OperationState.PREPARED, *_MAY_BEGIN_AGAIN}
         never_kept = message is None or message.exact is None
         if not resume and (never_kept or record.state in _MAY_BEGIN_AGAIN):
@@ -267,7 +275,10 @@ class Preparing:
             first_sent_at=record.first_sent_at or now,
             send_before=self._send_before(message.command, now) if message else record.send_before,
         )
-        tx.save_operation(claimed)
+        if trusted:
+            tx.swap_operation(record, claimed)
+        else:
+            tx.save_operation(claimed)
         return Claim(record=claimed, intent=intent, granted=True, resume=resume, message=message)
 
     def _begun_again(

@@ -6,6 +6,7 @@ Plain functions of a locked row: they decide nothing, and nothing here talks to 
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -30,6 +31,8 @@ __all__ = [
     "saved",
     "settled",
 ]
+
+_log = logging.getLogger("payport.operations")
 
 #: Between two looks for an unknown outcome: the first, and the longest.
 _FIRST_LOOK = timedelta(seconds=10)
@@ -59,9 +62,11 @@ def locked_payment(tx: Transaction, record: OperationRecord) -> PaymentIntent:
     return intent
 
 
-def saved(tx: Transaction, intent: PaymentIntent) -> PaymentIntent:
+def saved(
+    tx: Transaction, intent: PaymentIntent, before: PaymentIntent | None = None
+) -> PaymentIntent:
     """The payment as it was given, tokens and all, with the version that it is stored with."""
-    return intent.evolve(version=tx.save_payment(intent).version)
+    return intent.evolve(version=tx.save_payment(intent, before=before).version)
 
 
 def ended(record: OperationRecord, state: OperationState, now: datetime) -> OperationRecord:
@@ -101,6 +106,8 @@ def given_up(
         failure_message=why,
     )
     tx.save_operation(left)
+    level = logging.INFO if abandoned else logging.ERROR
+    _log.log(level, "%s %s: %s, %s", record.operation, record.aggregate_id, state, why)
     certainty = Certainty.NO_EFFECT if abandoned else Certainty.UNKNOWN
     saved(tx, released(locked_payment(tx, record), record, certainty, why))
     return left

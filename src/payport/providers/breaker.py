@@ -85,7 +85,7 @@ class Permit:
 
     def __init__(self, breaker: CircuitBreaker, *, probe: bool) -> None:
         self._breaker = breaker
-        self.probe = probe
+        self.probe: bool = probe
 
     def leave(self, outcome: object) -> None:
         """Say what came back: an answer, a failure, or None where nothing was sent after all."""

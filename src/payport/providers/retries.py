@@ -135,8 +135,13 @@ class Retrying(BaseRetrying):
             attempt: Begins one try, a generator of steps.
             wait: Makes the step that waits.
         """
+        outcome = yield from attempt()
+        if not isinstance(outcome, Failure):
+            # Nearly every call ends here, and pays for no machinery.
+            return outcome
         self.begin()
         state = RetryCallState(self, fn=None, args=(), kwargs={})
+        state.set_result(outcome)
         while True:
             verdict = self.iter(retry_state=state)
             if isinstance(verdict, DoAttempt):
@@ -145,8 +150,8 @@ class Retrying(BaseRetrying):
                 state.prepare_for_next_attempt()
                 yield wait(float(verdict))
             else:
-                outcome: Outcome = verdict
-                return outcome
+                last: Outcome = verdict
+                return last
 
     def __call__(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> NoReturn:
         """Refused: this controller has no colour. Use `steps`."""

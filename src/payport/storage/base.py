@@ -196,10 +196,16 @@ class Transaction(Protocol):
         """The payment that holds an attempt with this provider's id."""
         ...
 
-    def save_payment(self, intent: PaymentIntent) -> PaymentIntent:
+    def save_payment(
+        self, intent: PaymentIntent, *, before: PaymentIntent | None = None
+    ) -> PaymentIntent:
         """
         Insert the payment (version 0) or replace the stored one, and return it with its version
         grown by one. Its attempts and refunds are found by their ids afterwards.
+
+        Args:
+            before: The payment as it was stored in the version that is replaced, where the caller
+                has it from an earlier transaction: it need not be read again.
 
         Raises:
             StoreConflict: The stored version is not `intent.version`: the row was not locked.
@@ -245,6 +251,17 @@ class Transaction(Protocol):
 
         Raises:
             StoreConflict: There is no such row.
+        """
+        ...
+
+    def swap_operation(self, old: OperationRecord, new: OperationRecord) -> None:
+        """
+        `save_operation`, if the row still stands as `old`: in the same state, under the same lease
+        (owner and fencing), of which there has to be one. For whoever read the row in an earlier
+        transaction.
+
+        Raises:
+            StoreConflict: Somebody else changed it since, or it is gone. Nothing was written.
         """
         ...
 

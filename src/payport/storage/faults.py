@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-__all__ = ["fault_from", "guarded", "place_of"]
+__all__ = ["driver_fault", "fault_from", "guarded", "place_of"]
 
 T = TypeVar("T")
 
@@ -155,6 +155,15 @@ def fault_from(error: SQLAlchemyError, place: str) -> PayportError:
     kind, said = _named(cause) or _meaning(error)
     fault = kind(f"{place} {said}", operation="store.transact")
     fault.__cause__ = cause
+    return fault
+
+
+def driver_fault(error: Exception, place: str) -> PayportError:
+    """Payport's error for one of SQLite's driver, which is its cause."""
+    unnamed = (StoreUnavailable, "did not answer as a database does.")
+    kind, said = _named(error) or unnamed
+    fault = kind(f"{place} {said}", operation="store.transact")
+    fault.__cause__ = error
     return fault
 
 

@@ -47,6 +47,7 @@ _MISSING: Final = object()
 _IDENTITY: Final = attrgetter(
     "scope", "environment", "operation", "aggregate_id", "reference", "attempt"
 )
+_standing: Final = attrgetter("state", "lease_owner", "fencing")
 _fixed: Final = attrgetter(*FIXED)
 _next_look: Final = attrgetter("next_look_at")
 
@@ -177,7 +178,9 @@ class _MemoryTransaction:
         payment_id = self._data.refs.get((provider, account, ref))
         return None if payment_id is None else self._data.payments[payment_id]
 
-    def save_payment(self, intent: PaymentIntent) -> PaymentIntent:
+    def save_payment(
+        self, intent: PaymentIntent, *, before: PaymentIntent | None = None
+    ) -> PaymentIntent:
         """See `Transaction.save_payment`."""
         before = self._data.payments.get(intent.id)
         if intent.version != (before.version if before is not None else 0):
@@ -264,6 +267,15 @@ class _MemoryTransaction:
             record = replace(record, **dict(zip(FIXED, _fixed(stored), strict=True)))
         self._put(self._data.operations, record.id, record)
         self._look_for(record)
+
+    def swap_operation(self, old: OperationRecord, new: OperationRecord) -> None:
+        """See `Transaction.swap_operation`."""
+        stored = self._data.operations.get(old.id)
+        if stored is None or not old.lease_owner or _standing(stored) != _standing(old):
+            raise StoreConflict(
+                "the operation was changed since it was read", operation="store.swap_operation"
+            )
+        self.save_operation(new)
 
     def _look_for(self, record: OperationRecord) -> None:
         if record.next_look_at is not None:

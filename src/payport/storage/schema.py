@@ -8,21 +8,16 @@ them. No row ever holds a client token or a provider's payload: see `rows`.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.types import TypeDecorator
 
-from payport.domain.errors import InvalidRequest
+from payport.storage.columns import Moment, Word
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Dialect
-    from sqlalchemy.types import TypeEngine
+    from datetime import datetime
 
 __all__ = [
-    "Moment",
-    "Word",
     "events",
     "handler_runs",
     "inbox",
@@ -36,90 +31,7 @@ __all__ = [
     "store",
 ]
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
-
-
-class Moment(TypeDecorator[datetime]):
-    """
-    An aware datetime to the microsecond, in UTC.
-
-    SQLite has no type for it. Whole microseconds since 1970 were chosen over ISO text: they order
-    as numbers in every year, compare and parse several times faster, take half the room in each
-    index, and cannot be written by hand in a second spelling that would sort elsewhere. PostgreSQL
-    keeps its own `timestamptz`, which holds exactly the same.
-    """
-
-    impl: TypeEngine[Any] | type[TypeEngine[Any]] = sa.BigInteger
-    cache_ok: bool | None = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """The database's own type where it has one that fits."""
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(sa.TIMESTAMP(timezone=True))
-        return dialect.type_descriptor(sa.BigInteger())
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """From a datetime; a naive one is refused, because it is no moment."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise InvalidRequest("a store needs aware datetimes; a naive one has no moment")
-        if dialect.name == "postgresql":
-            return value
-        return (value - _EPOCH) // _MICROSECOND
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """To an aware datetime in UTC."""
-        if value is None:
-            return None
-        if dialect.name == "postgresql":
-            moment: datetime = value
-            return moment.astimezone(UTC)
-        return _EPOCH + timedelta(microseconds=value)
-
-
-class Word(TypeDecorator[str]):
-    """
-    An id, a name or a message: any text. Compared byte by byte everywhere: listings page by it.
-
-    PostgreSQL's text holds everything but the character NUL, which providers' messages may hold:
-    there it is kept as two others.
-    """
-
-    impl: TypeEngine[Any] | type[TypeEngine[Any]] = sa.Text
-    cache_ok: bool | None = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Text, with the collation that compares bytes."""
-        # As it is, because the dialect would make a VARCHAR of it.
-        return sa.Text(collation="C" if dialect.name == "postgresql" else None)
-
-    def bind_processor(self, dialect: Dialect) -> Any:
-        """What makes a value of the database's; none where they are the same."""
-        return _without_nul if dialect.name == "postgresql" else None
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
-        """What makes a value of the database's ours."""
-        del coltype
-        return _with_nul if dialect.name == "postgresql" else None
-
-
-_ESCAPE: Final = "\x1a"  # SUBSTITUTE, whose purpose this is
-
-
-def _without_nul(text: str | None) -> str | None:
-    if text is None or not ("\x00" in text or _ESCAPE in text):
-        return text
-    return text.replace(_ESCAPE, f"{_ESCAPE}1").replace("\x00", f"{_ESCAPE}0")
-
-
-def _with_nul(text: str | None) -> str | None:
-    if text is None or _ESCAPE not in text:
-        return text
-    return text.replace(f"{_ESCAPE}0", "\x00").replace(f"{_ESCAPE}1", _ESCAPE)
-
-
+#: Ids, names and messages.
 _Word: Final = Word()
 _Document: Final = sa.Text()
 _Count: Final = sa.BigInteger()

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from payport.domain.errors import StoreConflict, StoreError
 from payport.domain.identifiers import Environment
 from payport.storage import rows
 from payport.storage.base import Query, RestorationKind
-from payport.storage.beginning import begin
 from payport.storage.faults import guarded, place_of
+from payport.storage.running import Row, Running, ThroughToolkit
 from payport.storage.sends import ANY_HOME, restored
 from payport.storage.statements import parameters, statements_for
 from payport.storage.units import ENDED
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, CursorResult, Executable, RowMapping
+    from sqlalchemy import Connection, Executable
 
     from payport.domain.events import DomainEvent
     from payport.domain.payment_intent import PaymentIntent
@@ -39,7 +37,8 @@ if TYPE_CHECKING:
         RestorationRecord,
         Transaction,
     )
-    from payport.storage.sends import Sends
+    from payport.storage.running import Row, Running, ThroughToolkit
+from payport.storage.sends import Sends
 
 __all__ = ["SqlTransaction", "run_unit"]
 
@@ -47,40 +46,37 @@ T = TypeVar("T")
 
 
 def run_unit(
-    connection: Connection, work: Callable[[Transaction], T], sends: Sends = ANY_HOME
+    connection: Connection,
+    work: Callable[[Transaction], T],
+    sends: Sends = ANY_HOME,
+    through: Callable[[Connection, str], Running] = ThroughToolkit,
 ) -> T:
     """
     Run a unit of work in a transaction of its own on an idle connection; see `Store.transact`.
 
     Args:
         sends: What the store knows about whether it may send.
+        through: How statements are run.
 
     Raises:
         StoreError: Of the kind that `faults` gives the database's error.
     """
     place = place_of(connection.engine)
-    transaction = SqlTransaction(connection, place, sends)
+    running = through(connection, place)
+    transaction = SqlTransaction(connection, place, running, sends)
     try:
-        guarded(place, lambda: begin(connection))
+        running.begin()
         result = work(transaction)
         transaction.check()
-        guarded(place, connection.commit)
+        running.commit()
     except BaseException:
-        _roll_back(connection)
+        running.roll_back()
         raise
     finally:
         transaction.end()
     for step in transaction.afterwards:
         step()
     return result
-
-
-def _roll_back(connection: Connection) -> None:
-    try:
-        connection.rollback()
-    except SQLAlchemyError:
-        # The connection is lost, and the transaction with it. The first error is the one to tell.
-        connection.invalidate()
 
 
 class SqlTransaction:
@@ -92,8 +88,9 @@ class SqlTransaction:
         afterwards: What is done after the commit.
     """
 
-    def __init__(self, connection: Connection, place: str, sends: Sends) -> None:
+    def __init__(self, connection: Connection, place: str, running: Running, sends: Sends) -> None:
         self.connection: Any = connection
+        self._running: Any = running
         self.afterwards: list[Callable[[], None]] = []
         self._sends = sends
         self._place = place
@@ -109,34 +106,26 @@ class SqlTransaction:
 
     def end(self) -> None:
         """Make the transaction unusable: the connection is another unit's from now on."""
-        self.connection = ENDED
+        self.connection = self._running = ENDED
 
     # -- running statements -----------------------------------------------------------------------
 
-    def _run(
-        self,
-        statement: Executable,
-        values: Mapping[str, Any],
-        read: Callable[[CursorResult[Any]], T],
-    ) -> T:
-        return guarded(self._place, lambda: read(self.connection.execute(statement, values)))
+    def _all(self, statement: Executable, **values: Any) -> Sequence[Row]:
+        found: Sequence[Row] = self._running.all(statement, values)
+        return found
 
-    def _all(self, statement: Executable, **values: Any) -> Sequence[RowMapping]:
-        return self._run(statement, values, lambda result: result.mappings().all())
-
-    def _first(self, statement: Executable, **values: Any) -> RowMapping | None:
-        return self._run(statement, values, lambda result: result.mappings().first())
+    def _first(self, statement: Executable, **values: Any) -> Row | None:
+        return self._running.first(statement, values)
 
     def _count(self, statement: Executable, values: Mapping[str, Any]) -> int:
-        return self._run(statement, values, lambda result: result.rowcount)
+        written: int = self._running.count(statement, values)
+        return written
 
-    def _one(
-        self, read: Callable[[RowMapping], T], statement: Executable, **values: Any
-    ) -> T | None:
+    def _one(self, read: Callable[[Row], T], statement: Executable, **values: Any) -> T | None:
         row = self._first(statement, **values)
         return None if row is None else self._read(read, row)
 
-    def _read(self, read: Callable[[RowMapping], T], row: RowMapping) -> T:
+    def _read(self, read: Callable[[Row], T], row: Row) -> T:
         try:
             return read(row)
         except (ValueError, TypeError):
@@ -175,10 +164,12 @@ class SqlTransaction:
             self._stored[intent.id] = intent
         return intent
 
-    def save_payment(self, intent: PaymentIntent) -> PaymentIntent:
+    def save_payment(
+        self, intent: PaymentIntent, *, before: PaymentIntent | None = None
+    ) -> PaymentIntent:
         """See `Transaction.save_payment`."""
         stored = intent.evolve(version=intent.version + 1)
-        before = self._before(intent)
+        before = before or self._before(intent)
         if intent.version == 0:
             written = self._count(self._sql.add_payment, rows.payment_row(stored))
         else:
@@ -273,6 +264,19 @@ class SqlTransaction:
         if not self._count(self._sql.replace_operation, row):
             raise StoreConflict(
                 "the operation is not in the journal", operation="store.save_operation"
+            )
+
+    def swap_operation(self, old: OperationRecord, new: OperationRecord) -> None:
+        """See `Transaction.swap_operation`."""
+        this = {
+            "this_id": old.id,
+            "this_state": old.state.value,
+            "this_lease_owner": old.lease_owner,
+            "this_fencing": old.fencing,
+        }
+        if not self._count(self._sql.swap_operation, {**rows.operation_changes(new), **this}):
+            raise StoreConflict(
+                "the operation was changed since it was read", operation="store.swap_operation"
             )
 
     def operations(self, query: Query) -> Sequence[OperationRecord]:
@@ -379,7 +383,7 @@ class SqlTransaction:
         """See `Transaction.restorations`."""
         return [self._read(rows.restoration_from, row) for row in self._all(self._sql.restorations)]
 
-    def store_row(self) -> RowMapping:
+    def store_row(self) -> Row:
         """What tells the database from a copy of it; for `sends`."""
         row = self._first(self._sql.store)
         if row is None:
@@ -471,5 +475,5 @@ class SqlTransaction:
             raise StoreConflict("no such run", operation="store.save_handler_run")
 
 
-def _payment(row: RowMapping) -> PaymentIntent:
+def _payment(row: Row) -> PaymentIntent:
     return rows.payment_from(row["document"])

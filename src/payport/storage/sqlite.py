@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 from payport.domain.errors import ConfigurationError, StoreUnavailable
 from payport.storage import forks
 from payport.storage.loops import OneLoop
+from payport.storage.running import ThroughDriver
 from payport.storage.sql import run_unit
 from payport.storage.sqlite_file import SqliteFile
 from payport.storage.sqlite_sends import SqliteSends
@@ -60,7 +61,7 @@ class SqliteStore:
         with self._turn:
             connection = self._usable()
             try:
-                return run_unit(connection, work, self._sends)
+                return run_unit(connection, work, self._sends, ThroughDriver)
             except StoreUnavailable:
                 # Whatever is wrong, a new connection has the best chance that it is not any more.
                 self._disconnect()

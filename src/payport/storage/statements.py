@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from payport.storage.columns import Moment
 from payport.storage.schema import (
-    Moment,
     events,
     handler_runs,
     inbox,
@@ -177,6 +177,13 @@ class Statements:
         )
         self.add_operation: Any = insert(operations).on_conflict_do_nothing()
         self.replace_operation: Any = sa.update(operations).where(this)
+        self.swap_operation: Any = (
+            sa.update(operations)
+            .where(this)
+            .where(operations.c.state == _bind("this_state"))
+            .where(operations.c.lease_owner == _bind("this_lease_owner"))
+            .where(operations.c.fencing == _bind("this_fencing"))
+        )
         self.operations: Listing = Listing(
             sa.select(operations),
             operations,

@@ -6,7 +6,9 @@ import asyncio
 import gzip
 import json
 import os
+import select
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -14,7 +16,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +24,7 @@ import httpx
 import pytest
 import respx
 import stripe
+from httpx_aiohttp import HttpxAiohttpClient
 from stripe_help import (
     CALL,
     COLOURS,
@@ -48,6 +51,7 @@ from stripe_help import (
 from payport.domain.errors import ConfigurationError
 from payport.domain.frozen import FrozenMapping
 from payport.domain.outcomes import FailureKind
+from payport.providers import http_clients
 from payport.providers.commands import Lookup
 from payport.providers.exchange import Call, SendRefused
 from payport.providers.outcomes import Account, Answer, Failure
@@ -416,6 +420,42 @@ def test_being_canceled_is_being_canceled() -> None:
 
 # -- a real socket --------------------------------------------------------------------------------
 
+#: What carries requests, and in which colour. The first three are payport's own clients.
+CARRIERS = {
+    "httpx": "sync",
+    "aiohttp": "async",
+    "httpx, awaited": "async",
+    "httpx-aiohttp as it comes": "async",
+}
+OURS = list(CARRIERS)[:3]
+
+
+@pytest.fixture(params=list(CARRIERS))
+def carrier(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def carried(carrier: str, monkeypatch: Any) -> Iterator[Callable[..., Any]]:
+    """Makes providers whose requests go by one carrier."""
+    made: list[Any] = []
+    passed: list[HttpxAiohttpClient] = []
+    if carrier == "httpx, awaited":
+        monkeypatch.setattr(http_clients, "find_spec", lambda _: None)
+
+    def new(**options: Any) -> Any:
+        if carrier == "httpx-aiohttp as it comes":
+            passed.append(HttpxAiohttpClient())
+            options["http_client"] = passed[-1]
+        made.append(COLOURS[CARRIERS[carrier]](**{"api_key": KEY, **options}))
+        return made[-1]
+
+    yield new
+    for provider in made:
+        if passed:
+            provider._runner.run(passed.pop(0).aclose())
+        provider.close()
+
 
 @contextmanager
 def listening(serve: Callable[[socket.socket], None]) -> Iterator[str]:
@@ -465,7 +505,7 @@ def whole(body: bytes, *, length: int | None = None) -> bytes:
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (told, body)
 
 
-def test_an_answer_over_a_socket_is_an_answer(make: Any) -> None:
+def test_an_answer_over_a_socket_is_an_answer(carried: Any) -> None:
     seen: list[bytes] = []
 
     def serve(connection: socket.socket) -> None:
@@ -474,24 +514,118 @@ def test_an_answer_over_a_socket_is_an_answer(make: Any) -> None:
             connection.sendall(whole(json.dumps(payment()).encode()))
 
     with listening(serve) as address:
-        provider = make(base_url=address)
+        provider = carried(base_url=address)
         for _ in range(2):
             assert isinstance(provider.create_payment(creating(), CALL), Answer)
-        provider.close()
     assert seen[0].partition(b"\r\n\r\n")[2] == provider.render(creating(), TAG).body
     assert seen[0] == seen[1]
     assert seen[0].startswith(b"POST /v1/payment_intents HTTP/1.1\r\n")
 
 
-def test_a_refused_connection_executed_nothing(make: Any) -> None:
+@pytest.mark.parametrize("carrier", OURS, indirect=True)
+def test_every_carrier_writes_the_same(carried: Any) -> None:
+    """What was rendered, and nothing of its own: no cookies, no wish for another encoding."""
+    seen: list[bytes] = []
+    cookie = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: "
+
+    def serve(connection: socket.socket) -> None:
+        while True:
+            seen.append(read_request(connection))
+            body = json.dumps(payment()).encode()
+            connection.sendall(cookie + b"%d\r\n\r\n%b" % (len(body), body))
+
+    with listening(serve) as address:
+        provider = carried(base_url=address)
+        for _ in range(2):
+            assert isinstance(provider.create_payment(creating(), CALL), Answer)
+            assert isinstance(provider.retrieve_payment("pi_1", Call()), Answer)
+    heads = [request.partition(b"\r\n\r\n")[0].split(b"\r\n") for request in seen]
+    asked = b"/v1/payment_intents/pi_1?expand[0]=latest_charge&expand[1]=latest_charge.refunds"
+    assert heads[1][0] == b"GET " + asked + b" HTTP/1.1"
+    names = {line.partition(b":")[0].lower() for line in heads[2][1:]} - {b"connection"}
+    assert names == {
+        *(b"host", b"authorization", b"content-type", b"content-length", b"idempotency-key"),
+        *(b"stripe-version", b"user-agent", b"x-stripe-client-user-agent"),
+    }
+    assert seen[:2] == seen[2:]
+
+
+@pytest.mark.parametrize("carrier", OURS, indirect=True)
+def test_every_carrier_reads_what_was_compressed_unasked(carried: Any) -> None:
+    body = gzip.compress(json.dumps(payment()).encode())
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+
+    def serve(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(head + body)
+
+    with listening(serve) as address:
+        outcome = carried(base_url=address).create_payment(creating(), CALL)
+    assert isinstance(outcome, Answer)
+
+
+def test_a_refused_connection_executed_nothing(carried: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    outcome = make(base_url=f"http://127.0.0.1:{port}").create_payment(creating(), CALL)
+    outcome = carried(base_url=f"http://127.0.0.1:{port}").create_payment(creating(), CALL)
     assert outcome.kind is FailureKind.UNAVAILABLE
 
 
+def test_a_connection_that_is_not_taken_executed_nothing(carried: Any) -> None:
+    """A host that is switched off answers nothing at all."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, ExitStack() as waiting:
+        for _ in range(4):
+            # So many wait to be accepted that the next one is not even heard.
+            one = waiting.enter_context(socket.socket())
+            one.settimeout(0)
+            one.connect_ex(server.getsockname())
+        provider = carried(base_url=f"http://127.0.0.1:{server.getsockname()[1]}")
+        outcome = provider.create_payment(creating(), Call(key=TAG, timeout=0.3))
+    assert outcome.kind is FailureKind.UNAVAILABLE
+
+
+def test_without_an_encrypted_connection_nothing_was_executed(carried: Any) -> None:
+    def serve(connection: socket.socket) -> None:
+        connection.recv(1)
+        connection.sendall(whole(b"this is no TLS"))
+
+    with listening(serve) as address:
+        secure = address.replace("http:", "https:")
+        outcome = carried(base_url=secure).create_payment(creating(), CALL)
+    assert outcome.kind is FailureKind.UNAVAILABLE
+
+
+def reset(connection: socket.socket) -> None:
+    """Ends a connection as a process does that is killed."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+@pytest.mark.parametrize("after", ["nothing", "a part", "the whole"])
+@pytest.mark.parametrize("earlier", [0, 1])
+def test_a_reset_leaves_doubt_however_much_was_read(carried: Any, after: str, earlier: int) -> None:
+    """Also on a connection that answered before: whoever resets it may have read the request."""
+
+    def serve(connection: socket.socket) -> None:
+        for _ in range(earlier):
+            read_request(connection)
+            connection.sendall(whole(json.dumps(payment()).encode()))
+        if after != "nothing":
+            connection.recv(10) if after == "a part" else read_request(connection)
+        else:
+            select.select([connection], [], [], 5)
+        reset(connection)
+
+    with listening(serve) as address:
+        provider = carried(base_url=address)
+        for _ in range(earlier):
+            assert isinstance(provider.create_payment(creating(), CALL), Answer)
+        outcome = provider.create_payment(creating(), CALL)
+    assert outcome.kind is FailureKind.UNKNOWN
+
+
 @pytest.mark.parametrize("what", ["reset", "half a head", "half a body", "no http"])
-def test_an_answer_that_is_cut_leaves_doubt(make: Any, what: str) -> None:
+def test_an_answer_that_is_cut_leaves_doubt(carried: Any, what: str) -> None:
     body = json.dumps(payment()).encode()
     answers = {
         "reset": b"",
@@ -505,14 +639,13 @@ def test_an_answer_that_is_cut_leaves_doubt(make: Any, what: str) -> None:
         connection.sendall(answers[what])
 
     with listening(serve) as address:
-        provider = make(base_url=address)
+        provider = carried(base_url=address)
         outcome = provider.create_payment(creating(), CALL)
-        provider.close()
     assert outcome.kind is FailureKind.UNKNOWN
 
 
 @pytest.mark.parametrize("trickle", [b"", b" "])
-def test_time_is_over_when_it_is_over(make: Any, trickle: bytes) -> None:
+def test_time_is_over_when_it_is_over(carried: Any, trickle: bytes) -> None:
     """Also where some bytes come now and then: what counts is the whole."""
 
     def serve(connection: socket.socket) -> None:
@@ -523,13 +656,55 @@ def test_time_is_over_when_it_is_over(make: Any, trickle: bytes) -> None:
             connection.sendall(trickle)
 
     with listening(serve) as address:
-        provider = make(base_url=address)
+        provider = carried(base_url=address)
         began = time.monotonic()
         outcome = provider.create_payment(creating(), Call(key=TAG, timeout=0.3))
         took = time.monotonic() - began
-        provider.close()
     assert outcome.kind is FailureKind.UNKNOWN
     assert 0.2 < took < 1.5
+
+
+@pytest.mark.parametrize("carrier", OURS, indirect=True)
+def test_a_proxy_of_the_environment_is_used_for_the_world_outside(
+    carried: Any, monkeypatch: Any
+) -> None:
+    seen: list[bytes] = []
+
+    def serve(connection: socket.socket) -> None:
+        seen.append(read_request(connection))
+        connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+    for name in ("no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with listening(serve) as address:
+        with_user = address.replace("://", "://user:word@")
+        monkeypatch.setenv("https_proxy", with_user)
+        outcome = carried().create_payment(creating(), CALL)
+    assert outcome.kind is FailureKind.UNKNOWN
+    assert seen[0].startswith(b"CONNECT api.stripe.com:443 HTTP/1.1\r\n")
+    assert b"proxy-authorization: basic dxnlcjp3b3jk" in seen[0].lower()
+    assert KEY.encode() not in seen[0]
+
+
+def test_what_is_canceled_on_its_way_is_canceled(monkeypatch: Any) -> None:
+    arrived = threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        read_request(connection)
+        arrived.set()
+        connection.recv(1)
+
+    async def canceled(address: str) -> None:
+        provider = AsyncStripeProvider(api_key=KEY, base_url=address)
+        task = asyncio.create_task(provider.create_payment(creating(), CALL))
+        await asyncio.to_thread(arrived.wait, 5)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await provider.aclose()
+
+    with listening(serve) as address:
+        asyncio.run(canceled(address))
 
 
 def test_the_providers_own_timeout_is_the_most(make: Any, wire: respx.Router) -> None:
@@ -542,6 +717,29 @@ def test_the_providers_own_timeout_is_the_most(make: Any, wire: respx.Router) ->
 
 
 # -- clients --------------------------------------------------------------------------------------
+
+
+def test_awaited_requests_go_by_aiohttp_where_it_is_installed(monkeypatch: Any) -> None:
+    async def opened() -> Any:
+        provider = AsyncStripeProvider(api_key=KEY)
+        client = provider._send._client()
+        await provider.aclose()
+        return client
+
+    assert isinstance(asyncio.run(opened()), HttpxAiohttpClient)
+    monkeypatch.setattr(http_clients, "find_spec", lambda _: None)
+    assert not isinstance(asyncio.run(opened()), HttpxAiohttpClient)
+
+
+def test_aiohttp_is_imported_by_the_first_request_and_not_before() -> None:
+    code = """
+import sys
+from payport.providers.stripe import AsyncStripeProvider
+AsyncStripeProvider(api_key="sk_test_fake")
+print("aiohttp" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_constructing_opens_nothing(colour: str, monkeypatch: Any) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, cast
 
@@ -180,7 +181,9 @@ def _retry_after(response: Response) -> float | None:
     return max(0.0, (until - now).total_seconds())
 
 
+@lru_cache(maxsize=64)
 def _date(told: str | None) -> datetime | None:
+    """A header's moment; read several times for an answer, and the same for those of a second."""
     if told is None:
         return None
     try:

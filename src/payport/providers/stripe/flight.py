@@ -1,9 +1,10 @@
 """
 One request on its way through the SDK.
 
-The SDK builds the request; what it is about to write is compared with what was rendered and
-journaled, and nothing else is written. It is told only what its exceptions need of an answer, so
-that neither its logs nor its exceptions hold a client's secret, and no key is left in a traceback.
+The SDK builds the request around the body, which is the one that was rendered and journaled; what
+it is about to write is compared with the rest of that, and nothing else is written. It is told only
+what its exceptions need of an answer, so that neither its logs nor its exceptions hold a client's
+secret, and no key is left in a traceback.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
-from urllib.parse import parse_qsl
 
 import stripe
 
@@ -85,39 +85,39 @@ class _Flight(stripe.HTTPClient):
         return self._request.method.lower(), self._request.target
 
     def _options(self) -> dict[str, Any]:
-        """The form's fields, which the SDK writes again, and what it takes beside them."""
-        form = self._request.body.decode()
-        fields: dict[str, Any] = dict(parse_qsl(form, keep_blank_values=True))
+        """
+        What the SDK takes beside method and path. Not the form: it would only be written anew, and
+        what counts is the one that was rendered.
+        """
+        options: dict[str, Any] = {}
         headers: dict[str, str] = {}
         for name, value in self._request.headers.items():
             option = _OPTIONS.get(name.lower())
             if option is not None:
-                fields[option] = value
+                options[option] = value
             else:
                 headers[name] = value
-        return {**fields, "headers": headers}
+        return {**options, "headers": headers}
 
     def _checked(
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any
     ) -> Outgoing:
         """
-        What the SDK is about to write.
+        What the SDK is about to write, with the body that was rendered.
 
         Raises:
             TransportError: It is not what was rendered. Nothing is written.
         """
         request = self._request
         outgoing = Outgoing(
-            method=method.upper(),
-            url=url,
-            headers=dict(headers or {}),
-            body=(post_data or "").encode(),
+            method=method.upper(), url=url, headers=dict(headers or {}), body=request.body
         )
         written = {name.lower(): value for name, value in outgoing.headers.items()}
         asked = {name.lower(): value for name, value in request.headers.items()}
         ours = {name: text for name, text in written.items() if name in _OPTIONS or name in asked}
-        rendered = (request.method, self._settings.base_url + request.target, request.body, asked)
-        if (outgoing.method, outgoing.url, outgoing.body, ours) != rendered:
+        rendered = (request.method, self._settings.base_url + request.target, asked)
+        # It was given no form, so it has no body of its own to write.
+        if post_data or (outgoing.method, outgoing.url, ours) != rendered:
             message = (
                 "the stripe package would write another request than the one that was rendered. "
                 "Nothing was sent: use a version of it that payport was tested with."
@@ -128,9 +128,9 @@ class _Flight(stripe.HTTPClient):
     def _told(self, response: Response) -> tuple[str, int, dict[str, str]]:
         """What the SDK is told of an answer: enough to make its exception of, and no secrets."""
         self._landed = response
-        headers = dict(response.headers)
         if response.status in _OK:
-            return "{}", response.status, headers
+            return "{}", response.status, {}
+        headers = dict(response.headers)
         error = error_in(document_from(response))
         if error is None:
             return "", response.status, headers

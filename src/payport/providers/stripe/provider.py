@@ -118,7 +118,14 @@ class StripeProvider(SyncListingProvider[StripeAdapter]):
 
 
 class AsyncStripeProvider(AsyncListingProvider[StripeAdapter]):
-    """Stripe, awaited. An `AsyncPaymentProvider`. See `StripeProvider`."""
+    """
+    Stripe, awaited. An `AsyncPaymentProvider`. See `StripeProvider`.
+
+    Where `payport[aiohttp]` is installed, its own client is httpx's on aiohttp's connections, which
+    costs a quarter where many requests wait at once. It is no less an `httpx.AsyncClient`: a test
+    replaces it with `respx.mock(using="httpx")`, not with respx's default, which looks for httpx's
+    own connections. Pass `http_client=httpx.AsyncClient()` to go by those.
+    """
 
     def __init__(
         self,

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, cast
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from payport.domain.errors import InvalidRequest
 from payport.domain.frozen import FrozenMapping
@@ -51,6 +52,8 @@ PAGE: Final = 100
 _SECOND: Final = timedelta(seconds=1)
 
 _ID: Final = re.compile(r"[A-Za-z0-9_]{1,255}")
+#: What `quote_plus` leaves as it is.
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]*")
 
 
 class Requests:
@@ -285,19 +288,30 @@ def encoded(fields: Mapping[str, Any], operation: str) -> str:
         InvalidRequest: A text holds half a character, which no form can.
     """
     try:
-        form = urlencode(list(_flat(fields)))
+        return "&".join([f"{name}={_quoted(value)}" for name, value in _flat(fields)])
     except UnicodeEncodeError:
         message = "holds half a character: text that was cut, or decoded wrongly"
         raise InvalidRequest(message, operation=operation, provider=PROVIDER) from None
-    return form.replace("%5B", "[").replace("%5D", "]")
 
 
-def _flat(fields: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str | int]]:
+def _flat(fields: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str]]:
+    """The fields, with the names that they have in a form, and their values in words."""
     for name, value in fields.items():
-        field = f"{within}[{name}]" if within else name
-        if isinstance(value, Mapping):
-            yield from _flat(cast("Mapping[str, Any]", value), field)
-        elif isinstance(value, bool):
-            yield field, str(value).lower()
-        elif value is not None:
+        field = f"{within}[{_named(name)}]" if within else _named(name)
+        if isinstance(value, str):
             yield field, value
+        elif isinstance(value, bool):
+            yield field, "true" if value else "false"
+        elif isinstance(value, int):
+            yield field, str(value)
+        elif value is not None:
+            yield from _flat(cast("Mapping[str, Any]", value), field)
+
+
+def _quoted(text: str) -> str:
+    """A text as a form holds it. Most texts are ids and words, and need no quoting."""
+    return text if _PLAIN.fullmatch(text) else quote_plus(text, safe="[]")
+
+
+#: Names are few, and the same in every request.
+_named = lru_cache(maxsize=256)(_quoted)

@@ -1,8 +1,9 @@
 """
-The way to Stripe and back, on httpx, in both colours.
+The way to Stripe and back, through httpx's interface, in both colours.
 
 A byte is written exactly as it was rendered, redirects are not followed, and nothing is retried
-here. Only what provably never left is called unsent. What an answer means is decided elsewhere.
+here. Which client carries it, and what its errors prove, is known to `http_clients`; what an answer
+means is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -10,22 +11,28 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from functools import lru_cache
 from typing import Final, NoReturn
 from weakref import WeakKeyDictionary
 
 import httpx
 
 from payport.domain.errors import ConfigurationError
-from payport.domain.frozen import FrozenMapping
-from payport.domain.sensitive import redact
 from payport.providers.exchange import Request, Response, TransportError
+from payport.providers.http_clients import (
+    WHOLE,
+    awaited_client,
+    blocking_client,
+    copy_of,
+    failures,
+    headers_of,
+    unanswered,
+)
 from payport.providers.stripe.flight import AwaitedFlight, BlockingFlight, Outgoing
 from payport.providers.stripe.settings import Settings
 
 __all__ = ["AsyncStripeSend", "StripeSend"]
 
-#: No byte of the request was written: no connection was made, or none was free.
-_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 #: Seconds that the whole may take longer than a part of it, so that a part's time-out, which says
 #: which part it was, comes first.
 _GRACE: Final = 0.25
@@ -69,8 +76,8 @@ class StripeSend:
             finally:
                 answer.close()
         except httpx.RequestError as error:
-            raise _unanswered(error) from _copy_of(error)
-        return _response(answer, b"".join(parts))
+            raise unanswered(error) from copy_of(error)
+        return Response(status=answer.status_code, headers=headers_of(answer), body=b"".join(parts))
 
     def _client(self) -> httpx.Client:
         if self._given is not None:
@@ -78,7 +85,7 @@ class StripeSend:
         pid = os.getpid()
         kept = self._own.get(pid)
         if kept is None:
-            made = httpx.Client(trust_env=_trusts_environment(self._settings))
+            made = blocking_client(trust_env=_trusts_environment(self._settings))
             # Threads that meet here agree on the first one, without a lock that a fork could copy.
             kept = self._own.setdefault(pid, made)
             if kept is not made:
@@ -121,14 +128,14 @@ class AsyncStripeSend:
                     _built(outgoing, seconds), auth=None, follow_redirects=False, stream=True
                 )
                 try:
-                    body = await answer.aread()
+                    body = answer.extensions.get(WHOLE) or await answer.aread()
                 finally:
                     await answer.aclose()
-        except httpx.RequestError as error:
-            raise _unanswered(error) from _copy_of(error)
+        except failures() as error:
+            raise unanswered(error) from copy_of(error)
         except TimeoutError:
             _too_late(seconds)
-        return _response(answer, body)
+        return Response(status=answer.status_code, headers=headers_of(answer), body=body)
 
     def _client(self) -> httpx.AsyncClient:
         loop = asyncio.get_running_loop()
@@ -140,9 +147,7 @@ class AsyncStripeSend:
             return self._given
         kept = self._own.get(loop)
         if kept is None:
-            kept = self._own[loop] = httpx.AsyncClient(
-                trust_env=_trusts_environment(self._settings)
-            )
+            kept = self._own[loop] = awaited_client(trust_env=_trusts_environment(self._settings))
         return kept
 
     async def aclose(self) -> None:
@@ -160,34 +165,31 @@ def _built(outgoing: Outgoing, seconds: float) -> httpx.Request:
     The request as it is. A client's own defaults, such as cookies or parameters, are not added:
     what goes on the wire is what was journaled.
     """
-    return httpx.Request(
+    url, body = _url(outgoing.url), outgoing.body
+    headers = [("Host", url.netloc.decode("ascii")), *outgoing.headers.items()]
+    if body:
+        headers.append(("Content-Length", str(len(body))))
+    request = httpx.Request(
         outgoing.method,
-        outgoing.url,
-        headers=dict(outgoing.headers),
-        content=outgoing.body or None,
-        extensions={"timeout": httpx.Timeout(seconds).as_dict()},
+        url,
+        headers=headers,
+        stream=httpx.ByteStream(body),
+        extensions={"timeout": dict.fromkeys(_PHASES, seconds)},
     )
+    request.read()  # who looks at it, such as a test, finds its content
+    return request
 
 
-def _response(answer: httpx.Response, body: bytes) -> Response:
-    headers = {name.lower(): value for name, value in answer.headers.items()}
-    return Response(status=answer.status_code, headers=FrozenMapping(headers), body=body)
+#: What httpx limits, each for itself.
+_PHASES: Final = ("connect", "read", "write", "pool")
+
+#: Most requests go to the same two or three addresses.
+_url = lru_cache(maxsize=64)(httpx.URL)
 
 
 def _trusts_environment(settings: Settings) -> bool:
     """Proxies of the environment are for the world outside, not for a simulator on this machine."""
     return settings.base_url.startswith("https:")
-
-
-def _copy_of(error: httpx.RequestError) -> httpx.RequestError:
-    """The error itself holds the request, and that the key."""
-    return type(error)(redact(str(error)))
-
-
-def _unanswered(error: httpx.RequestError) -> TransportError:
-    sent = not isinstance(error, _NOT_SENT)
-    what = "the answer did not come back whole" if sent else "no connection was made"
-    return TransportError(f"{what}: {type(error).__name__}", sent=sent)
 
 
 def _too_late(seconds: float) -> NoReturn:

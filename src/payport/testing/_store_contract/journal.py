@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -42,6 +43,10 @@ def _put(store: Store, *records: OperationRecord) -> None:
 
 def _get(store: Store, record: OperationRecord) -> OperationRecord | None:
     return store.transact(lambda tx: tx.operation(record.id))
+
+
+def _swap(old: OperationRecord, new: OperationRecord, tx: Transaction) -> None:
+    tx.swap_operation(old, new)
 
 
 class Journal:
@@ -135,6 +140,36 @@ class Journal:
         with pytest.raises(StoreConflict):
             store.transact(lambda tx: tx.save_operation(samples.operation()))
         assert _get(store, samples.operation()) is None
+
+    def test_an_operation_that_stands_as_it_was_read_is_swapped(self, store: Store) -> None:
+        first = samples.operation()
+        other = samples.other_operation(first)
+        _put(store, first)
+        store.transact(lambda tx: tx.swap_operation(first, other))
+        swapped = _get(store, first)
+        store.transact(lambda tx: tx.save_operation(other))
+        assert swapped == _get(store, first)
+
+    def test_an_operation_that_was_changed_since_is_not_swapped(self, store: Store) -> None:
+        first = samples.operation(fencing=1)
+        other = samples.other_operation(first)
+        _put(store, first)
+        for read in (
+            replace(first, state=OperationState.UNKNOWN),
+            replace(first, lease_owner="worker_2"),
+            replace(first, fencing=2),
+            replace(first, id="opn_gone"),
+        ):
+            with pytest.raises(StoreConflict):
+                store.transact(partial(_swap, read, other))
+        assert _get(store, first) == first
+
+    def test_an_operation_without_a_lease_is_not_swapped(self, store: Store) -> None:
+        first = samples.operation(lease_owner=None)
+        _put(store, first)
+        with pytest.raises(StoreConflict):
+            store.transact(lambda tx: tx.swap_operation(first, samples.other_operation(first)))
+        assert _get(store, first) == first
 
     def test_operations_are_listed_newest_first_in_pages(self, store: Store) -> None:
         records = _at_odd_moments()

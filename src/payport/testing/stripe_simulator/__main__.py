@@ -57,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ImportError:
         sys.stderr.write("The simulator needs uvicorn to listen: pip install uvicorn\n")
         return 1
-    # TCP by name: asyncio sends small answers at once only where a socket says that it is that.
+    # By its protocol's number: asyncio sends at once (TCP_NODELAY) only where the socket says it.
+    # Otherwise the second part of each answer waits 40 ms for the client to confirm the first.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", options.port))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
-from typing import Final
 
 from payport.domain.identifiers import Environment
 from payport.testing.bank.bank import Bank
 from payport.testing.bank.records import Refused
-from payport.testing.stripe_simulator.asking import Ask, refused
+from payport.testing.stripe_simulator.asking import Ask, Outcome, refused
 from payport.testing.stripe_simulator.cards import STRIPE_CARDS
+from payport.testing.stripe_simulator.documents import encode
 from payport.testing.stripe_simulator.effects import Effects
 from payport.testing.stripe_simulator.errors import Doc
 from payport.testing.stripe_simulator.events import Events
@@ -27,9 +25,7 @@ from payport.testing.stripe_simulator.refunds_desk import RefundsDesk
 from payport.testing.stripe_simulator.routes import ROUTES, Route
 from payport.testing.stripe_simulator.validation import checked
 
-__all__ = ["Desks", "encode"]
-
-encode: Final = json.JSONEncoder(separators=(",", ":")).encode
+__all__ = ["Desks"]
 
 
 class Desks:
@@ -68,22 +64,24 @@ class Desks:
         """The object with an id of Stripe's; None where there is none."""
         return self._reads.find(ref)
 
-    def serve(self, route: Route, asked: Ask) -> str:
+    def serve(
+        self, route: Route, fields: Doc, *, ref: str, path: str, key: str | None, outcome: Outcome
+    ) -> str:
         """
         Do what a request asks; return the document of the answer, in JSON.
 
         Args:
-            asked: The request, with its parameters as they came.
+            fields: Its parameters as they came. For the rest see `Ask`.
 
         Raises:
             ApiError: It is not done.
         """
-        params = checked(PARAMETERS[route.name], asked.params)
+        params = checked(PARAMETERS[route.name], fields)
         paths = params.get("expand", ())
         if paths:
             check_paths(route.kind, paths, is_list=route.is_list)
         self.memory.began = self.memory.vault.latest()
-        ask = replace(asked, params=params)
+        ask = Ask(ref=ref, path=path, params=params, key=key, outcome=outcome)
         try:
             document = self._serve[route.name](ask)
         except Refused as error:

@@ -22,6 +22,7 @@ from payport.testing.bank.records import (
 )
 from payport.testing.stripe_simulator.amounts import to_wire
 from payport.testing.stripe_simulator.cards import refusal
+from payport.testing.stripe_simulator.documents import encode
 from payport.testing.stripe_simulator.effects import Effects
 from payport.testing.stripe_simulator.errors import Doc
 from payport.testing.stripe_simulator.memory import Intent, Memory, stripe_id
@@ -35,7 +36,6 @@ API_VERSION: Final = "2026-10-28.endive"
 
 _SECOND: Final = 1_000_000
 _HOLD_LIVES: Final = 7 * 86_400
-_encode = json.JSONEncoder(separators=(",", ":")).encode
 _H = Happening
 
 #: What is told of an object, and what changed in it.
@@ -70,7 +70,7 @@ class Event:
             "type": self.type,
         }
         middle = f'"created":{self.created},"data":{self.text}'
-        return f"{_encode(head)[:-1]},{middle},{_encode(tail)[1:]}"
+        return f"{encode(head)[:-1]},{middle},{encode(tail)[1:]}"
 
     def document(self) -> Doc:
         """The event as `/v1/events` shows it."""
@@ -143,7 +143,7 @@ class Events:
             id=stripe_id("evt", self._memory.vault.new_ref("bs")),
             type=kind,
             created=at // _SECOND,
-            text=_encode(data),
+            text=encode(data),
             request=self.request,
             live=self._live,
         )

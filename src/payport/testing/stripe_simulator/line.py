@@ -10,8 +10,7 @@ from payport.domain.frozen import FrozenMapping
 from payport.providers.exchange import Response
 from payport.testing.clock import FakeClock
 from payport.testing.script import As, Asked, Declined, Scripted
-from payport.testing.stripe_simulator.asking import Ask
-from payport.testing.stripe_simulator.desks import encode
+from payport.testing.stripe_simulator.documents import encode
 from payport.testing.stripe_simulator.errors import ApiError, Doc, invalid
 from payport.testing.stripe_simulator.events import API_VERSION
 from payport.testing.stripe_simulator.forms import decode
@@ -98,8 +97,9 @@ class Line:
         server.permit(request, route, fields)
         outcome = self.scripted if isinstance(self.scripted, Declined | As) else None
         server.desks.events.request = (self.request_id, request.key)
-        ask = Ask(ref=ref, path=self._path, params=fields, key=request.key, outcome=outcome)
-        return server.desks.serve(route, ask)
+        return server.desks.serve(
+            route, fields, ref=ref, path=self._path, key=request.key, outcome=outcome
+        )
 
     def _read(self) -> Doc:
         """The request's fields, once it is known to be whole."""

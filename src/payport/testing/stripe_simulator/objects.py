@@ -8,6 +8,7 @@ new each time, so nobody can change what was told.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Any, Final
 
 from payport.testing.bank.records import CaptureState, Payment, RefundState, State
@@ -210,6 +211,7 @@ class Payments:
         return transaction_id(first.ref)
 
 
+@lru_cache(maxsize=1_024)
 def _secret(ref: str) -> str:
     return hashlib.sha256(ref.encode()).hexdigest()[:25]
 

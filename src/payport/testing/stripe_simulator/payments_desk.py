@@ -7,7 +7,6 @@ whether the payment allows it.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from payport.testing.bank.bank import Bank
@@ -103,8 +102,14 @@ class PaymentsDesk:
             _check_confirmation(fields, params)
         method = self._methods.resolve(params, customer)
         metadata = merged({}, params.get("metadata"))
-        order = _order(fields, params, method, customer=customer, metadata=metadata)
-        order = replace(order, amount=amount, currency=currency, tag=ask.key)
+        order = _order(
+            *(fields, params, method),
+            customer=customer,
+            metadata=metadata,
+            amount=amount,
+            currency=currency,
+            tag=ask.key,
+        )
         self._memory.asked = (fields, metadata, method)
         try:
             payment = self._bank.payments_desk.create(order, confirm=confirm, forced=ask.forced)
@@ -136,8 +141,13 @@ class PaymentsDesk:
         method = self._methods.resolve(params, customer, intent.method)
         fields = _changed(intent.fields, params)
         if touches:
-            more = _order(fields, params, method or intent.method, customer=customer, metadata={})
-            more = replace(more, amount=amount, currency=currency)
+            more = _order(
+                *(fields, params, method or intent.method),
+                customer=customer,
+                metadata={},
+                amount=amount,
+                currency=currency,
+            )
             self._bank.payments_desk.amend(payment.ref, more)
         self._adopt(intent, fields, method)
         self._remember(intent, params.get("metadata"))
@@ -161,10 +171,14 @@ class PaymentsDesk:
                 return self._payments.intent(intent)
             # A new payment method ends the challenge of the one before.
             self._bank.payments_desk.abandon(payment)
-        terms = _order(fields, params, used, customer=order.customer, metadata=intent.metadata)
-        again = len(payment.tries) + 1
-        terms = replace(
-            terms, amount=order.amount, currency=order.currency, tag=ask.key, attempt=again
+        terms = _order(
+            *(fields, params, used),
+            customer=order.customer,
+            metadata=intent.metadata,
+            amount=order.amount,
+            currency=order.currency,
+            tag=ask.key,
+            attempt=len(payment.tries) + 1,
         )
         self._adopt(intent, fields, used)
         self._bank.payments_desk.confirm(payment.ref, terms, forced=ask.forced)
@@ -297,13 +311,19 @@ def _order(
     *,
     customer: str | None,
     metadata: dict[str, str],
+    amount: int,
+    currency: str,
+    tag: str | None = None,
+    attempt: int = 1,
 ) -> Order:
-    """What the bank is asked, but for how much, and with which key."""
+    """What the bank is asked."""
     saved = method is not None and method.customer is not None
     off_session = bool(params.get("off_session") or params.get("error_on_requires_action"))
     return Order(
-        amount=0,
-        currency="",
+        amount=amount,
+        currency=currency,
+        tag=tag,
+        attempt=attempt,
         token=method.id if method is not None else None,
         customer=customer,
         manual=fields.get("capture_method") == "manual",
