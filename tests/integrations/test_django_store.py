@@ -98,6 +98,26 @@ def test_the_applications_database_errors_stay_its_own(store, alias):
     assert orders(alias) == []
 
 
+def test_a_constraint_that_waits_for_the_commit_is_the_applications_error(store, alias):
+    with connections[alias].cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS shop_parcels")
+        cursor.execute(
+            "CREATE TABLE shop_parcels (order_id BIGINT REFERENCES django_shop_order (id) "
+            "DEFERRABLE INITIALLY DEFERRED)"
+        )
+
+    def work(tx):
+        tx.save_payment(samples.payment())
+        with connections[alias].cursor() as cursor:
+            cursor.execute("INSERT INTO shop_parcels VALUES (42)")
+
+    with pytest.raises(IntegrityError):
+        store.transact(work)
+    assert read(store) is None
+    with connections[alias].cursor() as cursor:
+        cursor.execute("DROP TABLE shop_parcels")
+
+
 def test_statements_through_the_transaction_are_on_the_same_connection(store, alias):
     def work(tx):
         Order.objects.using(alias).create(reference="order_1")

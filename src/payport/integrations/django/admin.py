@@ -5,7 +5,7 @@ The journal in Django's admin, to find what needs a person: to be looked at, not
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import ImproperlyConfigured
@@ -27,7 +27,7 @@ __all__ = ["OperationAdmin"]
 class OperationAdmin(_Admin):
     """Operations by their state, the latest first; there if the journal is in Django's database."""
 
-    list_display: Any = (
+    list_display: ClassVar[Any] = (
         "reference",
         "operation",
         "state",
@@ -35,9 +35,9 @@ class OperationAdmin(_Admin):
         "latest_at",
         "failure_message",
     )
-    list_filter: Any = ("state", "environment", "operation")
-    search_fields: Any = ("reference", "payment_id", "id")
-    ordering: Any = ("-latest_at",)
+    list_filter: ClassVar[Any] = ("state", "environment", "operation")
+    search_fields: ClassVar[Any] = ("reference", "payment_id", "id")
+    ordering: ClassVar[Any] = ("-latest_at",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Operation]:
         """From the database that the journal is in."""

@@ -16,18 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 
 import sqlalchemy as sa
-from django.db import Error, InterfaceError, OperationalError, connections, transaction
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import OperationalError as SqlOperationalError
+from django.db import Error, IntegrityError, connections, transaction
 
 from payport.domain.errors import ConfigurationError, InvalidRequest, StoreUnavailable
 from payport.integrations.django._reading import Reading
 from payport.integrations.django._riding import riding_engine
-from payport.storage.beginning import begin
 from payport.storage.engines import check_encoding
-from payport.storage.faults import fault_from, guarded, place_of
+from payport.storage.faults import driver_fault, guarded, place_of
 from payport.storage.migrate import HEAD, version_of
 from payport.storage.postgres_sends import PostgresSends
+from payport.storage.running import ThroughToolkit
 from payport.storage.sql import SqlTransaction
 from payport.storage.sqlite_sends import SqliteSends
 from payport.storage.units import Once, unpicklable
@@ -110,17 +108,20 @@ class DjangoStore:
         self, database: BaseDatabaseWrapper, target: _Target, work: Callable[[Transaction], T]
     ) -> T:
         connection = self._prepared(database, target)
-        unit = SqlTransaction(connection, target.place, target.sends)
+        running = ThroughToolkit(connection, target.place)
+        unit = SqlTransaction(connection, target.place, running, target.sends)
         ours = True  # whose a database's error is: Django has one kind for all
         try:
             with transaction.atomic(self.using, durable=True), _ending(unit, connection):
-                guarded(target.place, lambda: begin(connection))
+                running.begin()
                 ours = False
                 with self._once:
                     result = work(unit)
                 ours = True
                 unit.check()
                 _check_whole(database)
+        except IntegrityError:
+            raise  # of a constraint that waited for the commit: payport has none of that kind
         except Error as error:
             if not ours:
                 raise
@@ -137,7 +138,8 @@ class DjangoStore:
         """Within the caller's transaction, which sees all that payport has committed."""
         database.validate_no_broken_transaction()
         connection = self._riding(database, target).connection
-        unit = SqlTransaction(connection, target.place, target.sends)
+        running = ThroughToolkit(connection, target.place)
+        unit = SqlTransaction(connection, target.place, running, target.sends)
         with self._once, _ending(unit, connection):
             return work(cast("Transaction", Reading(unit, self.using)))
 
@@ -326,7 +328,5 @@ def _guarded(place: str, step: Callable[[], T]) -> T:
 
 def _fault(error: Error, place: str) -> PayportError:
     """Payport's error for one of Django's, by the driver's that is behind it."""
-    cause = error.__cause__ or error
-    lost = isinstance(error, OperationalError | InterfaceError)
-    kind = SqlOperationalError if lost else DBAPIError
-    return fault_from(kind(None, None, cause), place)
+    cause = error.__cause__
+    return driver_fault(cause if isinstance(cause, Exception) else error, place)
