@@ -110,7 +110,7 @@ def test_what_the_provider_did_not_sign_is_rejected(shop):
 def test_a_compressed_body_is_not_inflated(fake_shop):
     request = fake_shop.webhooks()[0]
     headers = {**request.headers, "Content-Encoding": "gzip"}
-    for body in (gzip.compress(request.body), gzip.compress(b" " * 50_000_000)):
+    for body in (gzip.compress(request.body), gzip.compress(b" " * 10_000_000)):
         assert fake_shop.http.post(PATH, content=body, headers=headers).status_code == 400
 
 

@@ -27,7 +27,7 @@ __all__ = ["OperationAdmin"]
 class OperationAdmin(_Admin):
     """Operations by their state, the latest first; there if the journal is in Django's database."""
 
-    list_display: ClassVar[Any] = (
+    list_display: Any = (
         "reference",
         "operation",
         "state",
