@@ -2,9 +2,9 @@
 Payport in FastAPI and Starlette: the webhook endpoint in one line, the client's life, and the
 dependency that gives it to a path operation. Only Starlette is imported.
 
-    pay = AsyncPayport(StripeProvider..., scope="shop", store="postgresql://...")
+    pay = AsyncPayport(provider, scope="shop", store="postgresql://...")
     app = FastAPI(lifespan=payport_lifespan(pay, worker=1.0, recovery=30.0))
-    mount_webhooks(app, pay, "/webhooks/stripe")
+    mount_webhooks(app, pay, "/webhooks/payport")
 
     @app.post("/checkout/{order}")
     async def checkout(order: str, pay: Annotated[AsyncPayport, Depends(get_payport)]): ...

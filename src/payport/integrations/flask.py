@@ -2,9 +2,9 @@
 Payport in Flask: the webhook endpoint in one line, and the application's client where a view needs
 it. Flask is synchronous, and so is the client: `Payport`.
 
-    pay = Payport(StripeProvider.from_env(), scope="shop", store="postgresql://...")
+    pay = Payport(provider, scope="shop", store="postgresql://...")
     app = Flask(__name__)
-    mount_webhooks(app, pay, "/webhooks/stripe")
+    mount_webhooks(app, pay, "/webhooks/payport")
 
     @app.post("/checkout/<order>")
     def checkout(order): get_payport().payments.create(...)

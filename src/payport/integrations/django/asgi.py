@@ -3,7 +3,7 @@ For projects behind an ASGI server: a limit to a webhook's body. Django itself r
 end, onto the disk, before any view is asked; behind WSGI the view reads it, and no more than it has
 to.
 
-    application = limit_webhooks(get_asgi_application(), "/webhooks/stripe")
+    application = limit_webhooks(get_asgi_application(), "/webhooks/payport")
 """
 
 from __future__ import annotations

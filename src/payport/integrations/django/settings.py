@@ -33,7 +33,7 @@ class PayportSettings:
 
     Attributes:
         provider: A provider, something that makes one when called without arguments, or a dotted
-            path to either: `"payport.providers.stripe.StripeProvider.from_env"`.
+            path to either: `"payport.testing.FakeProvider"`.
         scope: Names the order space; see `Payport`.
         store: `"django"`, the project's database; `"memory"`; or what `Payport` takes as its store.
         using: Of the store `"django"`: the alias of the database.
@@ -72,8 +72,8 @@ def read_settings() -> PayportSettings:
     said: Any = getattr(settings, _NAME, None)
     if not _is_dict(said):
         raise ImproperlyConfigured(
-            f"set {_NAME} = {{'PROVIDER': 'payport.providers.stripe.StripeProvider.from_env', "
-            "'SCOPE': 'shop'}: it is missing, or no dict."
+            f"set {_NAME} = {{'PROVIDER': 'shop.payments.provider', 'SCOPE': 'shop'}}, with the "
+            "dotted path to a provider or to what makes one: it is missing, or no dict."
         )
     problems = _problems(said)
     if problems:
@@ -134,7 +134,7 @@ def _problems(said: Mapping[Any, Any]) -> Sequence[str]:
     if said.get("PROVIDER") is None:
         problems.append(
             f"{_NAME}['PROVIDER'] is missing: name what makes one, such as "
-            "'payport.providers.stripe.StripeProvider.from_env'."
+            "'shop.payments.provider', or 'payport.testing.FakeProvider' to try it out."
         )
     for key, kinds in _TYPES.items():
         if key in said and not isinstance(said[key], kinds):

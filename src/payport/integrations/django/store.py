@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 import sqlalchemy as sa
 from django.db import Error, IntegrityError, connections, transaction
 
-from payport.domain.errors import ConfigurationError, InvalidRequest, StoreUnavailable
+from payport.domain.errors import ConfigurationError, InvalidRequest
 from payport.integrations.django._reading import Reading
 from payport.integrations.django._riding import riding_engine
 from payport.storage.engines import check_encoding
@@ -79,14 +79,10 @@ class DjangoStore:
         database = connections[self.using]
         target = self._target(database)
         _guarded(target.place, database.ensure_connection)
-        if database.in_atomic_block or not database.get_autocommit():
-            return self._read(database, target, work)
-        try:
+        # Inside an atomic block Django does not commit by itself.
+        if database.get_autocommit():
             return self._run(database, target, work)
-        except StoreUnavailable:
-            # Whatever is wrong, a new connection has the best chance that it is not any more.
-            self._leave(database)
-            raise
+        return self._read(database, target, work)
 
     def upgrade(self) -> NoReturn:
         """
@@ -159,7 +155,8 @@ class DjangoStore:
         """This thread's connection on Django's, as long as Django keeps that."""
         bound: _Bound | None = getattr(self._bound, "now", None)
         if bound is None or bound.driver is not database.connection:
-            self._let_go()
+            if bound is not None:
+                bound.connection.close()
             connection = guarded(target.place, target.engine.connect)
             bound = self._bound.now = _Bound(database.connection, connection, os.getpid())
         if bound.process != os.getpid():
@@ -184,16 +181,6 @@ class DjangoStore:
                     bound.connection.rollback()
             target.checked = True
         return bound.connection
-
-    def _leave(self, database: BaseDatabaseWrapper) -> None:
-        self._let_go()
-        database.close()
-
-    def _let_go(self) -> None:
-        bound: _Bound | None = getattr(self._bound, "now", None)
-        self._bound.now = None
-        if bound is not None:
-            bound.connection.close()
 
     def __reduce__(self) -> NoReturn:
         unpicklable(self)

@@ -1,7 +1,7 @@
 """
 The webhook endpoint, at the path that the project chooses.
 
-    urlpatterns = [path("webhooks/stripe", include("payport.integrations.django.urls"))]
+    urlpatterns = [path("webhooks/payport", include("payport.integrations.django.urls"))]
 """
 
 from typing import Final
