@@ -59,7 +59,7 @@ def test_nothing_runs_unless_asked(serve):
 
 def run(app, within):
     async def go():
-        async with app.router.lifespan_context(app):
+        async with asyncio.timeout(5), app.router.lifespan_context(app):
             await within()
 
     asyncio.run(go())
