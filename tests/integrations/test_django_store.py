@@ -14,7 +14,10 @@ from sqlite_help import read, save
 
 import payport.storage
 from payport import ConfigurationError, Environment, InvalidRequest, StoreUnavailable
+from payport.integrations.django._reading import READS
+from payport.integrations.django.management.commands.payport_worker import _Stop
 from payport.integrations.django.store import DjangoStore
+from payport.storage.base import Transaction
 from payport.testing._store_contract import samples
 
 
@@ -194,6 +197,21 @@ def test_reading_is_fine_inside_a_transaction_of_the_applications(store, alias):
         operation = samples.operation()
         assert store.transact(lambda tx: tx.operation(operation.id)) == operation
         assert store.transact(lambda tx: tx.operation_by_key(operation.key)) == operation
+
+
+#: What changes something, or holds a row for whoever is about to.
+CHANGES = {
+    *("save_payment", "insert_operation", "save_operation", "swap_operation", "due_operations"),
+    *("untended_operations", "add_resolution", "check_sendable", "add_restoration", "add_events"),
+    *("add_delivery", "due_deliveries", "save_delivery", "add_handler_runs", "due_handler_runs"),
+    *("handler_run", "save_handler_run"),
+}
+
+
+def test_of_everything_in_a_transaction_it_is_known_whether_it_reads():
+    methods = {name for name in vars(Transaction) if not name.startswith("_")}
+    assert methods == READS | CHANGES
+    assert not READS & CHANGES
 
 
 LOCKS = {
@@ -510,3 +528,10 @@ def test_a_send_that_was_rolled_back_is_not_counted_beside_the_file(on_sqlite, t
     note = tmp_path / "payments.db-live"
     assert not note.exists() or note.read_bytes() == b""
     store.close()
+
+
+def test_a_worker_lets_go_of_connections_between_two_rounds(on_sqlite):
+    """As Django does between two requests: a handler may use databases that payport does not."""
+    connections[on_sqlite].ensure_connection()
+    _Stop().wait(0)
+    assert connections[on_sqlite].connection is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -20,6 +21,7 @@ from starlette.applications import Starlette
 
 from payport import AsyncPayport, ConfigurationError, Payport
 from payport.integrations import fastapi
+from payport.integrations._worker import run_worker, run_worker_async
 from payport.testing import AsyncFakeProvider, FakeProvider
 
 LOOPS = {"worker": 0.01, "recovery": 0.01}
@@ -138,3 +140,22 @@ def test_an_application_without_the_lifespan_has_no_client():
     with serving(app) as (url,), httpx.Client(base_url=url) as http:
         answer = http.post("/webhooks", content=b"{}")
     assert (answer.status_code, answer.text) == (500, "error")
+
+
+def test_a_worker_of_the_clients_own_is_preferred():
+    """It stops between two deliveries, and not only once nothing is due."""
+    told = []
+
+    class Webhooks:
+        def run_worker(self, **how):
+            told.append(how)
+
+    class Awaited:
+        async def run_worker(self, **how):
+            told.append(how)
+
+    stop, stop_awaited = threading.Event(), asyncio.Event()
+    run_worker(SimpleNamespace(webhooks=Webhooks()), stop=stop, every=2)
+    asyncio.run(run_worker_async(SimpleNamespace(webhooks=Awaited()), stop=stop_awaited, every=3))
+
+    assert told == [{"stop": stop, "poll": 2}, {"stop": stop_awaited, "poll": 3}]

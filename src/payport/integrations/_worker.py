@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 from payport.domain.errors import PayportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from threading import Event
 
     from payport.client.payport import AsyncPayport, Payport
@@ -23,18 +22,13 @@ __all__ = ["run_worker", "run_worker_async"]
 _log: Final = logging.getLogger("payport.integrations")
 
 
-def run_worker(
-    pay: Payport, *, stop: Event, every: float, between: Callable[[], object] | None = None
-) -> None:
-    """
-    Process what is due every so many seconds until `stop` is set; what is in hand is ended.
-
-    Args:
-        between: Called before each round.
-    """
+def run_worker(pay: Payport, *, stop: Event, every: float) -> None:
+    """Process what is due every so many seconds until `stop` is set; what is in hand is ended."""
+    own = getattr(pay.webhooks, "run_worker", None)
+    if own is not None:  # a worker of the client's own stops between two deliveries
+        own(stop=stop, poll=every)
+        return
     while not stop.is_set():
-        if between is not None:
-            between()
         try:
             pay.webhooks.process_due()
         except PayportError as error:
@@ -44,6 +38,10 @@ def run_worker(
 
 async def run_worker_async(pay: AsyncPayport, *, stop: asyncio.Event, every: float) -> None:
     """See `run_worker`."""
+    own = getattr(pay.webhooks, "run_worker", None)
+    if own is not None:
+        await own(stop=stop, poll=every)
+        return
     while not stop.is_set():
         try:
             await pay.webhooks.process_due()

@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from payport.domain.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from payport.domain.payment_intent import PaymentIntent
-    from payport.operations.records import OperationRecord
+    from collections.abc import Callable
+
     from payport.storage.base import Transaction
 
-__all__ = ["Reading"]
+__all__ = ["READS", "Reading"]
 
-_READS: Final = frozenset(
+#: What neither writes nor locks anything, unless it is asked to lock.
+READS: Final = frozenset(
     {
         "delivery",
         "event",
         "events",
         "list_operations",
+        "operation",
         "operation_by_key",
         "operations",
+        "payment",
         "payment_by_ref",
         "payment_of_refund",
         "payments",
@@ -45,22 +48,16 @@ class Reading:
         self._tx = tx
         self._using = using
 
-    def __getattr__(self, name: str) -> Any:
-        if name not in _READS:
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name not in READS:
             self._refuse()
-        return getattr(self._tx, name)
 
-    def payment(self, payment_id: str, *, lock: bool = False) -> PaymentIntent | None:
-        """See `Transaction.payment`."""
-        if lock:
-            self._refuse()
-        return self._tx.payment(payment_id)
+        def read(*args: Any, lock: bool = False, **named: Any) -> Any:
+            if lock:
+                self._refuse()
+            return getattr(self._tx, name)(*args, **named)
 
-    def operation(self, operation_id: str, *, lock: bool = False) -> OperationRecord | None:
-        """See `Transaction.operation`."""
-        if lock:
-            self._refuse()
-        return self._tx.operation(operation_id)
+        return read
 
     def _refuse(self) -> NoReturn:
         raise ConfigurationError(

@@ -50,12 +50,21 @@ class Command(BaseCommand):
         every, recover_every = options["every"], options["recover_every"]
         if every <= 0 or recover_every < 0:
             raise CommandError("--every takes more than 0 seconds, --recover-every 0 or more")
-        stop = threading.Event()
+        stop = _Stop()
         with _told_by_signals(stop), _recovering(pay, stop, recover_every):
             self.stdout.write("working")
             self.stdout.flush()
-            run_worker(pay, stop=stop, every=every, between=close_old_connections)
+            run_worker(pay, stop=stop, every=every)
         self.stdout.write("stopped")
+
+
+class _Stop(threading.Event):
+    """Between two rounds, which is where it is waited for, Django lets go of dead connections."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """See `Event.wait`."""
+        close_old_connections()
+        return super().wait(timeout)
 
 
 @contextmanager
