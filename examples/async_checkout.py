@@ -1,5 +1,6 @@
 """
-A checkout on FastAPI, with 3-D Secure, webhooks and refunds; flask_checkout.py is its twin.
+A checkout on FastAPI, with 3-D Secure, webhooks and refunds; flask_checkout.py and
+django_checkout/ are its twins.
 
     uvicorn examples.async_checkout:app
     PAYPORT_PROVIDER=simulator uvicorn examples.async_checkout:app    # Stripe's wire, in memory
@@ -16,12 +17,11 @@ at their bank's page.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import httpx
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Response
 
 from payport import (
     AsyncPayport,
@@ -34,9 +34,8 @@ from payport import (
     PaymentSucceeded,
     Redirect,
     RefundSucceeded,
-    StoreUnavailable,
-    WebhookRejected,
 )
+from payport.integrations.fastapi import get_payport, mount_webhooks, payport_lifespan
 from payport.providers.stripe import AsyncStripeProvider
 from payport.testing import AsyncFakeProvider, StripeSimulator
 from payport.testing.stripe_simulator import SIGNING_SECRET
@@ -62,52 +61,39 @@ async def restock(event: RefundSucceeded, tx: object) -> None:
         returned.append(event.refund_reference)
 
 
-@asynccontextmanager
-async def fake() -> AsyncIterator[AsyncPayport]:
+def fake() -> tuple[AsyncPayport, AsyncFakeProvider]:
     """A client of payport's own fake, which needs nothing at all."""
-    app.state.outside = provider = AsyncFakeProvider()
-    async with AsyncPayport(provider, scope="shop", handlers=handlers) as pay:
-        yield pay
+    provider = AsyncFakeProvider()
+    return AsyncPayport(provider, scope="shop", handlers=handlers), provider
 
 
-@asynccontextmanager
-async def simulator() -> AsyncIterator[AsyncPayport]:
+def simulator() -> tuple[AsyncPayport, StripeSimulator]:
     """A client of Stripe, as in production but for the transport, the clock and the store."""
-    app.state.outside = stripe = StripeSimulator()
-    async with httpx.AsyncClient(transport=stripe.async_transport()) as transport:
-        provider = AsyncStripeProvider(
-            api_key="sk_test_obviously_fake",
-            webhook_secrets=[SIGNING_SECRET],
-            http_client=transport,
-        )
-        async with AsyncPayport(
-            provider, scope="shop", store="memory", handlers=handlers, clock=stripe.clock
-        ) as pay:
-            yield pay
+    stripe = StripeSimulator()
+    provider = AsyncStripeProvider(
+        api_key="sk_test_obviously_fake",
+        webhook_secrets=[SIGNING_SECRET],
+        http_client=httpx.AsyncClient(transport=stripe.async_transport()),
+    )
+    pay = AsyncPayport(
+        provider, scope="shop", store="memory", handlers=handlers, clock=stripe.clock
+    )
+    return pay, stripe
 
 
 #: Everything below is the same for both.
-PROVIDERS = {"fake": fake, "simulator": simulator}
+PROVIDERS: dict[str, Callable[[], tuple[AsyncPayport, AsyncFakeProvider | StripeSimulator]]] = {
+    "fake": fake,
+    "simulator": simulator,
+}
+pay, outside = PROVIDERS[os.environ.get("PAYPORT_PROVIDER", "fake")]()
+# One client for the life of the process, in the loop that serves it. What a dead process left is
+# recovered every half minute.
+app = FastAPI(lifespan=payport_lifespan(pay, recovery=30.0))
+# Stored first, then acknowledged. Processed before the answer, because no worker runs beside it.
+mount_webhooks(app, pay, "/webhooks", process=True)
 
-
-@asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """One client for the life of the process, in the loop that serves it."""
-    async with PROVIDERS[os.environ.get("PAYPORT_PROVIDER", "fake")]() as pay:
-        app.state.pay = pay
-        yield
-
-
-app = FastAPI(lifespan=lifespan)
-
-
-def client(request: Request) -> AsyncPayport:
-    """The process's client."""
-    pay: AsyncPayport = request.app.state.pay
-    return pay
-
-
-Client = Annotated[AsyncPayport, Depends(client)]
+Client = Annotated[AsyncPayport, Depends(get_payport)]
 
 
 def shown(intent: PaymentIntent) -> dict[str, Any]:
@@ -163,20 +149,7 @@ async def refund(
     return {"refund": str(made.status), "amount": str(made.amount)}
 
 
-@app.post("/webhooks")
-async def webhooks(request: Request, pay: Client) -> Response:
-    """Store the raw body first, acknowledge then, process afterwards."""
-    try:
-        await pay.webhooks.receive(body=await request.body(), headers=dict(request.headers))
-    except WebhookRejected:
-        return Response(status_code=400)
-    except StoreUnavailable:
-        return Response(status_code=503)  # the provider sends it again
-    await pay.webhooks.process_due()
-    return Response(status_code=200)
-
-
 @app.post("/customer/{order}")
 async def customer(order: str, ok: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002 - a query
     """What the customer does at their bank's page: not yours, only here to be tried out."""
-    return {"return_to": app.state.outside.bank.authenticate(order, ok=ok)}
+    return {"return_to": outside.bank.authenticate(order, ok=ok)}

@@ -1,5 +1,6 @@
 """
-A checkout on Flask, with 3-D Secure, webhooks and refunds; async_checkout.py is its twin.
+A checkout on Flask, with 3-D Secure, webhooks and refunds; async_checkout.py and
+django_checkout/ are its twins.
 
     flask --app examples.flask_checkout run
     PAYPORT_PROVIDER=simulator flask --app examples.flask_checkout run    # Stripe's wire, in memory
@@ -33,9 +34,8 @@ from payport import (
     Payport,
     Redirect,
     RefundSucceeded,
-    StoreUnavailable,
-    WebhookRejected,
 )
+from payport.integrations.flask import mount_webhooks
 from payport.providers.stripe import StripeProvider
 from payport.testing import FakeProvider, StripeSimulator
 from payport.testing.stripe_simulator import SIGNING_SECRET
@@ -86,6 +86,8 @@ PROVIDERS: dict[str, Callable[[], tuple[Payport, FakeProvider | StripeSimulator]
 }
 pay, outside = PROVIDERS[os.environ.get("PAYPORT_PROVIDER", "fake")]()
 app = Flask(__name__)
+# Stored first, then acknowledged. Processed before the answer, because no worker runs beside it.
+mount_webhooks(app, pay, "/webhooks", process=True)
 
 
 def shown(intent: PaymentIntent) -> dict[str, Any]:
@@ -138,19 +140,6 @@ def refund(order: str) -> tuple[dict[str, Any], int]:
     except OutcomeUnknown:
         return {"wait": "unknown"}, 200
     return {"refund": str(made.status), "amount": str(made.amount)}, 200
-
-
-@app.post("/webhooks")
-def webhooks() -> tuple[str, int]:
-    """Store the raw body first, acknowledge then, process afterwards."""
-    try:
-        pay.webhooks.receive(body=request.get_data(), headers=dict(request.headers))
-    except WebhookRejected:
-        return "", 400
-    except StoreUnavailable:
-        return "", 503  # the provider sends it again
-    pay.webhooks.process_due()
-    return "", 200
 
 
 @app.post("/customer/<order>")

@@ -7,7 +7,7 @@ log=build/test-kit.log
 mkdir -p build
 
 kit="tests/testing tests/test_docs.py tests/test_provider_docs.py tests/test_mutants.py"
-kit="$kit tests/providers/stripe/test_stripe_contract.py"
+kit="$kit tests/integrations tests/providers/stripe/test_stripe_contract.py"
 kit="$kit tests/providers/stripe/test_stripe_socket_contract.py"
 ignored=""
 for part in $kit; do ignored="$ignored --ignore=$part"; done

@@ -32,12 +32,18 @@ from payport.testing import (
 from payport.testing.bank.bank import Bank
 
 PAGES = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md"))]
+#: Sets Django up, which a process does once.
+ALONE = {"docs/frameworks.md"}
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_code_on_a_page_runs_from_top_to_bottom(page: str) -> None:
     blocks = BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
+    if page in ALONE:
+        done = run("-W", "error", "-c", "\n".join(blocks))
+        assert done.returncode == 0, done.stderr
+        return
 
     exec(compile("\n".join(blocks), page, "exec"), {"__name__": "page"})  # noqa: S102 - our own docs
 
@@ -90,7 +96,7 @@ class Shop:
 def on_fastapi() -> Iterator[Shop]:
     example = loaded("async_checkout")
     with serving(example.app) as (url,), httpx.Client(base_url=url, timeout=10) as client:
-        yield Shop(client, example, example.app.state.outside)
+        yield Shop(client, example, example.outside)
 
 
 @contextmanager
@@ -145,11 +151,11 @@ def test_a_checkout_ships_after_3d_secure(shop: Shop) -> None:
 
 
 def test_a_customer_who_fails_to_authenticate_is_told_so(shop: Shop) -> None:
-    shop.client.post("/checkout/order_1?token=pm_card_authenticate")
-    shop.client.post("/customer/order_1?ok=false")
+    shop.client.post("/checkout/order_8?token=pm_card_authenticate")
+    shop.client.post("/customer/order_8?ok=false")
 
-    assert "declined" in shop.client.get("/return/order_1").json()
-    assert shop.bank.charged("order_1") == Money(0, "USD")
+    assert "declined" in shop.client.get("/return/order_8").json()
+    assert shop.bank.charged("order_8") == Money(0, "USD")
 
 
 def test_a_checkout_tells_a_declined_customer_why(shop: Shop) -> None:
@@ -202,6 +208,23 @@ def test_a_checkout_rejects_what_the_provider_did_not_sign(shop: Shop) -> None:
         posted = shop.client.post("/webhooks", content=changed, headers=request.headers)
         assert posted.status_code == 400
     assert shop.example.shipped in ([], ["order_6"])
+
+
+@pytest.mark.parametrize("through", ["fake", "simulator"])
+def test_the_checkout_on_django_does_all_of_this(through: str) -> None:
+    """In a process of its own: Django's settings are there once for each."""
+    page = "tests/checkout_on_django.py"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rA", page],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PAYPORT_PROVIDER": through, "DJANGO_SETTINGS_MODULE": "shop.settings"},
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(re.findall(r"^PASSED", done.stdout, re.MULTILINE)) == 10
 
 
 # -- a key of one's own ---------------------------------------------------------------------------

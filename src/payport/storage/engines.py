@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from payport.storage.base import Transaction
     from payport.storage.sends import Sends
 
-__all__ = ["AsyncSqlStore", "SyncSqlStore"]
+__all__ = ["AsyncSqlStore", "SyncSqlStore", "check_encoding"]
 
 T = TypeVar("T")
 
@@ -215,6 +215,17 @@ def _prepare(connection: Connection) -> None:
 
 
 def _check_postgresql(connection: Connection) -> None:
+    check_encoding(connection)
+    check(connection)
+
+
+def check_encoding(connection: Connection) -> None:
+    """
+    Refuse a PostgreSQL database that cannot hold every text.
+
+    Raises:
+        ConfigurationError: It is not in UTF-8.
+    """
     # Text that does not fit would be refused in the middle of things, after a send.
     encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
     if encoding != "UTF8":
@@ -223,4 +234,3 @@ def _check_postgresql(connection: Connection) -> None:
             "name and message. Make a database with the encoding UTF8.",
             field="store",
         )
-    check(connection)

@@ -159,7 +159,7 @@ def fault_from(error: SQLAlchemyError, place: str) -> PayportError:
 
 
 def driver_fault(error: Exception, place: str) -> PayportError:
-    """Payport's error for one of SQLite's driver, which is its cause."""
+    """Payport's error for one of a driver, which is its cause."""
     unnamed = (StoreUnavailable, "did not answer as a database does.")
     kind, said = _named(error) or unnamed
     fault = kind(f"{place} {said}", operation="store.transact")

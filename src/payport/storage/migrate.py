@@ -92,11 +92,14 @@ def check(connection: sa.Connection) -> None:
         )
 
 
-def migrate(connection: sa.Connection) -> None:
+def migrate(connection: sa.Connection, to: str = HEAD) -> None:
     """
     Make or change the tables within the connection's transaction, which the caller commits.
 
     SQLite's one writer keeps a second process from doing the same; on PostgreSQL a lock does.
+
+    Args:
+        to: The revision that is wanted; tables of a later one stay as they are.
 
     Raises:
         ConfigurationError: A newer payport made the tables.
@@ -104,7 +107,7 @@ def migrate(connection: sa.Connection) -> None:
     if connection.dialect.name == "postgresql":
         _alone(connection)
     version = version_of(connection)
-    if version == HEAD:
+    if version is not None and to <= version <= HEAD:
         return
     from alembic import command  # noqa: PLC0415 - a fifth of a second, spared when up to date
     from alembic.config import Config  # noqa: PLC0415
@@ -116,7 +119,7 @@ def migrate(connection: sa.Connection) -> None:
     _refuse_newer(version, ScriptDirectory.from_config(config))
     # alembic keeps the running migration in module globals.
     with _ONE_AT_A_TIME:
-        command.upgrade(config, HEAD)
+        command.upgrade(config, to)
 
 
 def _alone(connection: sa.Connection) -> None:

@@ -1,0 +1,1 @@
+"""The shop: one Django application that is its project as well."""

@@ -1,0 +1,1 @@
+"""Payport in web frameworks, one module for each; nothing else of payport imports them."""

@@ -1,0 +1,1 @@
+"""Payport's part of manage.py."""

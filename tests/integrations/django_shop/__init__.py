@@ -1,0 +1,1 @@
+"""A Django application with one table of its own, for tests."""
