@@ -141,7 +141,11 @@ def _handled(session: Session, run: HandlerRun) -> Steps[tuple[Callable[[], Any]
     delivery = _Delivery(session=session, run=run, handler=handler)
 
     def step(ports: Any) -> Any:
-        return delivery.awaited(ports) if isinstance(ports, AsyncPorts) else delivery.done(ports)
+        # A plain function that no thread is there for runs in the transaction, in either colour.
+        plain = isinstance(ports, AsyncPorts) and ports.threads is None and not is_awaited(handler)
+        if plain or not isinstance(ports, AsyncPorts):
+            return delivery.done(ports)
+        return delivery.awaited(ports)
 
     after: tuple[Callable[[], Any], ...] = yield step
     return after
@@ -179,7 +183,7 @@ class _Delivery:
     run: HandlerRun
     handler: Handler
 
-    def done(self, ports: Ports) -> tuple[Callable[[], Any], ...]:
+    def done(self, ports: Ports | AsyncPorts) -> Any:
         """Run the handler in the transaction that marks it; once, whoever else tries."""
         if is_awaited(self.handler):
             raise ConfigurationError(

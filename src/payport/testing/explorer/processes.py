@@ -20,7 +20,7 @@ from payport.client.runners import AsyncRunner
 from payport.client.webhooks import AsyncWebhooks
 from payport.operations.plan import JournalSettings
 from payport.operations.session import Session
-from payport.operations.steps import Steps, drive_async
+from payport.operations.steps import AsyncPorts, Steps, drive_async
 from payport.providers.retries import DEFAULT_RETRIES, RetryPolicy
 from payport.testing.explorer.tasks import Pause, Point, reach
 
@@ -74,7 +74,13 @@ class MachineClock:
 
 
 class _Runner(AsyncRunner):
-    """Carries steps out without an event loop: whoever holds the task is the loop."""
+    """Carries steps out without an event loop or threads: whoever holds the task is the loop."""
+
+    def __init__(
+        self, store: AsyncStore, provider: AsyncPaymentProvider, clock: MachineClock
+    ) -> None:
+        super().__init__(store, provider, clock)
+        self.ports = AsyncPorts(store, provider, clock.asleep)
 
     async def __call__(self, steps: Steps[T]) -> T:
         return await drive_async(steps, self.ports)
