@@ -204,7 +204,8 @@ CHANGES = {
     *("save_payment", "insert_operation", "save_operation", "swap_operation", "due_operations"),
     *("untended_operations", "add_resolution", "check_sendable", "add_restoration", "add_events"),
     *("add_delivery", "due_deliveries", "save_delivery", "add_handler_runs", "due_handler_runs"),
-    *("handler_run", "save_handler_run"),
+    *("handler_run", "save_handler_run", "claim_deliveries", "claim_handler_runs"),
+    *("hold_line", "prune_bodies", "reconsider"),
 }
 
 
@@ -214,12 +215,13 @@ def test_of_everything_in_a_transaction_it_is_known_whether_it_reads():
     assert not READS & CHANGES
 
 
+DUE = {"provider": "fake", "environment": Environment.TEST, "now": samples.NOW, "limit": 1}
 LOCKS = {
     "a payment": lambda tx: tx.payment("pay_order_1", lock=True),
     "an operation": lambda tx: tx.operation("op_1", lock=True),
     "a handler's run": lambda tx: tx.handler_run("evt_1", "shop.paid"),
-    "deliveries": lambda tx: tx.due_deliveries(samples.NOW, 1),
-    "handlers' runs": lambda tx: tx.due_handler_runs(samples.NOW, 1),
+    "deliveries": lambda tx: tx.due_deliveries(**DUE),
+    "handlers' runs": lambda tx: tx.due_handler_runs(**DUE),
     "whether it may send": lambda tx: tx.check_sendable(Environment.TEST),
 }
 

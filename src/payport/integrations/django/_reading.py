@@ -16,9 +16,13 @@ __all__ = ["READS", "Reading"]
 #: What neither writes nor locks anything, unless it is asked to lock.
 READS: Final = frozenset(
     {
+        "deliveries",
         "delivery",
         "event",
         "events",
+        "handler_runs",
+        "inbox_counts",
+        "is_at_work",
         "list_operations",
         "operation",
         "operation_by_key",
@@ -30,6 +34,7 @@ READS: Final = frozenset(
         "refunds",
         "resolutions",
         "restorations",
+        "runs_of",
     }
 )
 
