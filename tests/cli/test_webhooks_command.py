@@ -6,12 +6,7 @@ import pytest
 from clis import APP, process, wait_for
 
 from payport import PaymentSucceeded
-from payport.client.webhooks import Webhooks
 from payport.storage import upgrade
-
-pytestmark = pytest.mark.skipif(
-    not hasattr(Webhooks, "stats"), reason="the inbox has nothing to look after it by yet"
-)
 
 FIELDS = [
     *("id", "type", "state", "tries", "error", "conflict", "provider", "environment", "account"),

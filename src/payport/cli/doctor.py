@@ -244,10 +244,9 @@ def _waiting(client: Client) -> Iterator[Check]:
     late = [one for one in due if one.next_look_at and one.next_look_at < now - _OVERDUE]
     problem = "nobody recovers: run payport operations recover --loop 30" if late else None
     yield _verdict("due operations", _counted(len(due)), problem)
-    if hasattr(pay.webhooks, "stats"):
-        dead = waits_for_a_person(client.do(lambda pay: pay.webhooks.stats()))
-        problem = "payport webhooks dead" if dead else None
-        yield _verdict("dead letters", str(dead), problem)
+    dead = waits_for_a_person(client.do(lambda pay: pay.webhooks.stats()))
+    problem = "payport webhooks dead" if dead else None
+    yield _verdict("dead letters", str(dead), problem)
 
 
 def _many(client: Client, state: OperationState) -> int:
