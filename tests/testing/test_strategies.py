@@ -60,7 +60,8 @@ def test_money_is_between_what_was_asked(made):
 
 
 def test_money_is_in_every_kind_of_currency():
-    assert what_is_made(strategies.money(), lambda made: {made.exponent}) == {0, 2, 3, 4}
+    found = what_is_made(strategies.money(), lambda made: {made.exponent}, examples=2000)
+    assert found == {0, 2, 3, 4}
 
 
 @given(strategies.moments())
