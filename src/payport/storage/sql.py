@@ -38,8 +38,7 @@ if TYPE_CHECKING:
         RestorationRecord,
         Transaction,
     )
-    from payport.storage.running import Row, Running, ThroughToolkit
-from payport.storage.sends import Sends
+    from payport.storage.sends import Sends
 
 __all__ = ["SqlTransaction", "run_unit"]
 
