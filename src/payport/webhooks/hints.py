@@ -48,7 +48,6 @@ _LATER: Final = timedelta(seconds=10)
 _MOST: Final = 10
 _LONGEST: Final = 255
 _RECEIVE: Final = "webhooks.receive"
-_TICK: Final = timedelta(microseconds=1)
 
 
 # -- received -------------------------------------------------------------------------------------
@@ -154,8 +153,8 @@ def _noted(tx: Transaction, row: InboxRow, now: datetime) -> bool:
     is_read = is_due and stored.claimed_until is not None and now < stored.claimed_until
     if is_due and not is_read:
         return False
-    # Whoever reads it at this moment may have read too early: a later moment tells them.
-    again = replace(stored, received_at=max(now, stored.received_at + _TICK))
+    # Whoever reads it at this moment may have read too early, and is told so by the flag.
+    again = replace(stored, conflict=is_read)
     if not is_read:
         tries = min(stored.tries, _MOST_DOUBLINGS)
         due_at = max(now, stored.due_at)
@@ -188,9 +187,7 @@ def payment_read(tx: Transaction, row: InboxRow, facts: Facts | None) -> Payment
     return tx.payment_by_ref(row.provider, row.account or "", row.attempt_ref or "")
 
 
-def looked(
-    tx: Transaction, row: InboxRow, claimed: InboxRow, now: datetime, *, changed: bool
-) -> InboxState:
+def looked(tx: Transaction, row: InboxRow, now: datetime, *, changed: bool) -> InboxState:
     """
     The row of an object that was read: done, until the next hint; due again, if one came meanwhile.
 
@@ -198,7 +195,7 @@ def looked(
         changed: Whether anything was learned. Where not, the next read waits twice as long.
     """
     tries = 0 if changed else min(row.tries + 1, _MOST_DOUBLINGS)
-    state = InboxState.DUE if row.received_at > claimed.received_at else InboxState.DONE
+    state = InboxState.DUE if row.conflict else InboxState.DONE
     tx.save_delivery(
         replace(
             row,
@@ -208,6 +205,7 @@ def looked(
             claimed_until=None,
             error=None,
             trace=None,
+            conflict=False,
         )
     )
     return state

@@ -254,7 +254,7 @@ def _applied(tx: Transaction, session: Session, claimed: InboxRow, read: _Read) 
         # Another worker took it over and is done, or at it.
         return _Applied(InboxState.DONE if row is None else row.state)
     if hints.is_hint(row):
-        return _looked(tx, session, claimed, row, read.facts)
+        return _looked(tx, session, row, read.facts)
     found = _payment(tx, session, row)
     if found is None:
         return _Applied(_unknown(tx, session, row))
@@ -272,9 +272,7 @@ def _applied(tx: Transaction, session: Session, claimed: InboxRow, read: _Read) 
     return _Applied(_saved(tx, row, InboxState.DONE, None), observed.events, tied)
 
 
-def _looked(
-    tx: Transaction, session: Session, claimed: InboxRow, row: InboxRow, facts: Facts | None
-) -> _Applied:
+def _looked(tx: Transaction, session: Session, row: InboxRow, facts: Facts | None) -> _Applied:
     """Apply what was read of an object that a hint named, to the payment that it says it is of."""
     now = session.settings.clock.now()
     found = hints.payment_read(tx, row, facts)
@@ -283,7 +281,7 @@ def _looked(
     if facts is not None and found is not None and (found.provider, found.account) == here:
         intent = tx.payment(found.id, lock=True) or found
         events = session.journal.concluding.observe(tx, intent, facts).events
-    state = hints.looked(tx, row, claimed, now, changed=bool(events))
+    state = hints.looked(tx, row, now, changed=bool(events))
     return _Applied(state, events)
 
 
