@@ -19,7 +19,7 @@ from payport.domain.errors import WebhookRejected
 from payport.domain.facts import Facts
 from payport.domain.identifiers import Environment
 from payport.domain.secrets import Sealed
-from payport.providers.deliveries import Delivery, Statement, WebhookRequest, fingerprint
+from payport.providers.deliveries import Delivery, Statement, WebhookRequest, fingerprint, hint
 from payport.providers.webhook_secrets import WebhookSecret, matched_secret
 from payport.testing.bank.records import Happening
 from payport.testing.fake.facts import facts_from, moment_from
@@ -144,14 +144,7 @@ def hint_from(envelope: Mapping[str, Any], now: datetime) -> Delivery:
     ref = envelope.get("id")
     if len(envelope) != 1 or not isinstance(ref, str) or not _REF.fullmatch(ref):
         _reject("a hint holds an id and nothing else")
-    return Delivery(
-        dedupe_key=ref,
-        ordering_key=ref,
-        type="hint",
-        fingerprint=fingerprint(ref),
-        occurred_at=now,
-        attempt_ref=ref,
-    )
+    return hint(ref, now)
 
 
 def statements_from(envelope: Mapping[str, Any]) -> tuple[Statement, ...]:
