@@ -16,7 +16,7 @@ from payport.testing.blocking import Blocking
 from payport.testing.provider_contract import Harness, Rig, Sent
 from payport.testing.script import Script
 from payport_tollgate.provider import AsyncTollgateProvider, TollgateProvider
-from payport_tollgate.testing.simulator import TollgateSimulator, Wire, behaviour
+from payport_tollgate.testing.simulator import TollgateSimulator, behaviour
 from payport_tollgate.testing.wires import Transport
 
 #: What Tollgate's page has nothing like.
@@ -45,7 +45,6 @@ class TollgateHarness(Harness):
         self.clock = FakeClock()
         self.bank = Bank(behaviour=behaviour(), clock=self.clock)
         self.simulator = TollgateSimulator(self.bank)
-        self._sent: list[Wire] = []
         self._made: list[PaymentProvider] = []
 
     def make(
@@ -54,12 +53,12 @@ class TollgateHarness(Harness):
         """A new provider with a script of its own. It has no use for secrets."""
         del webhook_secrets
         script = Script()
-        transport = Transport(self.simulator, script, self._sent)
+        transport = Transport(self.simulator, script)
         subject = self._provider(f"tg_test_{api_key or 'of_the_contract'}", transport)
         view: Any = subject if isinstance(subject, TollgateProvider) else Blocking(subject)
         provider = cast("PaymentProvider", view)
         self._made.append(provider)
-        sent = cast("Sequence[Sent]", self._sent)
+        sent = cast("Sequence[Sent]", self.simulator.seen)
         return Rig(provider=provider, subject=subject, script=script, sent=sent)
 
     def _provider(

@@ -90,6 +90,7 @@ class TollgateSimulator:
     Attributes:
         bank: What really moves: `bank.visit()` has customers pay on their pages.
         outbox: Webhooks that wait to be delivered.
+        seen: Every request that was sent, in order; also one that was lost on its way.
         heard: Called with each request when it arrives; `answered`, when it was carried out.
     """
 
@@ -97,6 +98,7 @@ class TollgateSimulator:
         self.bank = bank or Bank(behaviour=behaviour(), clock=FakeClock())
         self.bank.vault.beginnings["bp"] = "tg_"
         self.outbox: list[bytes] = []
+        self.seen: list[Wire] = []
         self.heard: list[Callable[[Wire], None]] = []
         self.answered: list[Callable[[Wire], None]] = []
         self.bank.listen(self._changed)
@@ -113,6 +115,7 @@ class TollgateSimulator:
 
     def handle(self, wire: Wire, script: Script | None = None) -> Response:
         """Answer a request; raises what the script says."""
+        self.seen.append(wire)
         for listener in self.heard:
             listener(wire)
         with self.bank.open():

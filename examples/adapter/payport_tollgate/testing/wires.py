@@ -20,17 +20,11 @@ _LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 
 
 class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """
-    No socket, no thread, no waiting: `httpx.Client(transport=...)`, or `httpx.AsyncClient`.
+    """No socket, no thread, no waiting: `httpx.Client(transport=...)`, or `httpx.AsyncClient`."""
 
-    Attributes:
-        sent: What was put on the wire.
-    """
-
-    def __init__(self, simulator: TollgateSimulator, script: Script, sent: list[Wire]) -> None:
+    def __init__(self, simulator: TollgateSimulator, script: Script) -> None:
         self._simulator = simulator
         self._script = script
-        self._sent = sent
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer; raise httpx's errors where the script says so."""
@@ -52,7 +46,6 @@ class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             body=body,
             timeout=request.extensions["timeout"]["read"],
         )
-        self._sent.append(wire)
         try:
             response = self._simulator.handle(wire, self._script)
         except TransportError as broken:
