@@ -4,9 +4,9 @@ seed finds again.
 """
 
 import pickle
+from pathlib import Path
 
 import pytest
-from piggy_simulator import PiggyHarness
 from planted import BUGS, recovery_sends_what_never_was, sent_is_written_after_the_send
 
 from payport.domain.errors import InvalidRequest
@@ -17,9 +17,11 @@ from payport.testing.explorer.network import DISK_FAULTS, NETWORK_FAULTS
 from payport.testing.explorer.stories import STORIES
 from payport.testing.provider_contract import FakeHarness
 
-FAKES = ["stripe_like", "adyen_like", "keyless"]
+EXAMPLE = Path(__file__).parents[3] / "examples" / "adapter"
+
+FAKES = ["stripe_like", "adyen_like", "keyless", "redirecting"]
 SEEDS = range(67)
-"""Of each of the three: two hundred storms in all."""
+"""Of each of the four: more than two hundred storms in all."""
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +109,12 @@ def test_a_seed_says_everything():
     assert not explorer.storm(11).history
 
 
-def test_an_author_explores_the_adapter_that_the_contract_is_run_on():
+def test_an_author_explores_the_adapter_that_the_contract_is_run_on(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXAMPLE))
+    from payport_tollgate.testing.harness import TollgateHarness  # noqa: PLC0415 - on the path now
+
     assert CrashExplorer(FakeHarness).storms(range(3)).ok
-    report = CrashExplorer(PiggyHarness).storms(range(25))
+    report = CrashExplorer(TollgateHarness).storms(range(25))
     assert report.ok, report
 
 
