@@ -98,7 +98,7 @@ def test_ids_that_nobody_here_has_store_nothing_and_read_nothing(shop: Shop) -> 
     assert shop.reads == []
 
 
-def test_an_order_of_another_account_or_scope_is_not_made_known_by_its_id(shop: Shop) -> None:
+def test_what_somebody_made_by_hand_is_not_known_by_its_id(shop: Shop) -> None:
     elsewhere = shop.fake.bank.charge(Money(4_999, "USD"))
 
     assert refused(shop, elsewhere) == 404
