@@ -11,6 +11,7 @@ import inspect
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from payport.client.named import awaited_provider, blocking_provider
 from payport.client.operations import AsyncOperations, Operations
 from payport.client.payments import AsyncPayments, Payments
 from payport.client.refunds import AsyncRefunds, Refunds
@@ -54,7 +55,8 @@ class Payport:
         webhooks: Receive and process what the provider sends.
 
     Args:
-        provider: A processor, such as `FakeProvider()`.
+        provider: A processor, such as `FakeProvider()`; or the name of an installed adapter, which
+            is then made from the environment.
         scope: Names the order space, such as a shop or a tenant; part of every identity. May be
             left out with a fake only.
         store: A database URL (`sqlite:////srv/shop/payments.db`), a SQLAlchemy `Engine`, or
@@ -82,7 +84,7 @@ class Payport:
 
     def __init__(
         self,
-        provider: PaymentProvider,
+        provider: PaymentProvider | str,
         *,
         scope: str | None = None,
         store: Any = None,
@@ -95,6 +97,7 @@ class Payport:
         send_within: timedelta = DEFAULT_SEND_WITHIN,
         clock: Clock | None = None,
     ) -> None:
+        provider = blocking_provider(provider)
         _check_colour(provider, awaited=False)
         session = _session(
             provider,
@@ -189,7 +192,7 @@ class AsyncPayport:
 
     def __init__(
         self,
-        provider: AsyncPaymentProvider,
+        provider: AsyncPaymentProvider | str,
         *,
         scope: str | None = None,
         store: Any = None,
@@ -202,6 +205,7 @@ class AsyncPayport:
         send_within: timedelta = DEFAULT_SEND_WITHIN,
         clock: Clock | None = None,
     ) -> None:
+        provider = awaited_provider(provider)
         _check_colour(provider, awaited=True)
         session = _session(
             provider,

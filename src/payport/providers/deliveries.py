@@ -23,7 +23,7 @@ from payport.domain.secrets import NOTHING, Sealed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Delivery", "ReceivesWebhooks", "Statement", "WebhookRequest", "fingerprint"]
+__all__ = ["Delivery", "ReceivesWebhooks", "Statement", "WebhookRequest", "fingerprint", "hint"]
 
 
 @runtime_checkable
@@ -123,6 +123,21 @@ class Statement:
     facts: Facts | None = None
     needs_fetch: bool = False
     raw: Sealed[Any] = field(default=NOTHING, compare=False, repr=False)
+
+
+def hint(ref: str, now: datetime) -> Delivery:
+    """
+    The delivery of a webhook that is not signed: which object to read, and nothing else. For
+    adapters that declare `signs_webhooks=False`, whose statements all need to be fetched.
+    """
+    return Delivery(
+        dedupe_key=ref,
+        ordering_key=ref,
+        type="hint",
+        fingerprint=fingerprint(ref),
+        occurred_at=now,
+        attempt_ref=ref,
+    )
 
 
 def fingerprint(*said: Any) -> str:

@@ -146,6 +146,9 @@ class ProviderSpec:
             none is named. Below what the provider allows, so that it does not have to refuse.
         unstorable: Names of request fields that must never enter a journal. A request that holds
             one of them says `storable=False`, which is what keeps it out; the contract compares.
+        signs_webhooks: Whether its webhooks prove who sent them. Where they do not, a webhook is a
+            hint to read the object that it names, and nothing that it says is believed or kept:
+            `payport.webhooks.hints`.
         fake: Whether it moves no money at all: then scope and store may be left out.
     """
 
@@ -158,6 +161,7 @@ class ProviderSpec:
     steps: Mapping[str, int] = field(default_factory=dict[str, int])
     rates: Mapping[Environment, int] = field(default_factory=dict[Environment, int])
     unstorable: frozenset[str] = frozenset()
+    signs_webhooks: bool = True
     fake: bool = False
 
     def has(self, capability: Capability) -> bool:

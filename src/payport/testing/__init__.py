@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from payport.testing.bank.bank import Bank
-    from payport.testing.bank.behaviour import Behaviour, adyen_like, keyless, stripe_like
+    from payport.testing.bank.behaviour import (
+        Behaviour,
+        adyen_like,
+        keyless,
+        redirecting,
+        stripe_like,
+    )
     from payport.testing.bank.books import Entry, EntryKind, Fees
     from payport.testing.bank.records import Refused
     from payport.testing.clock import FakeClock
@@ -78,13 +84,14 @@ __all__ = [
     "Unavailable",
     "adyen_like",
     "keyless",
+    "redirecting",
     "stripe_like",
 ]
 
 #: Which module of this package holds which names.
 _HOMES = {
     "bank.bank": ("Bank",),
-    "bank.behaviour": ("Behaviour", "adyen_like", "keyless", "stripe_like"),
+    "bank.behaviour": ("Behaviour", "adyen_like", "keyless", "redirecting", "stripe_like"),
     "bank.books": ("Entry", "EntryKind", "Fees"),
     "bank.records": ("Refused",),
     "clock": ("FakeClock",),

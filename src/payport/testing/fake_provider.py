@@ -202,7 +202,7 @@ class FakeProvider(_Controls, SyncListingProvider[FakeAdapter]):
 
     Args:
         behaviour: What kind of processor it is: `stripe_like()` unless told, `adyen_like()`,
-            `keyless()` or one of your own.
+            `keyless()`, `redirecting()` or one of your own.
         bank: A bank to stand in front of; one of its own unless passed.
         clock: The bank's clock; a `FakeClock` unless passed.
         environment: `Environment.TEST` unless told.

@@ -24,6 +24,7 @@ from payport.testing._provider_contract.doubts import DoubtChecks
 from payport.testing._provider_contract.fake_harness import FakeHarness
 from payport.testing._provider_contract.forgeries import ForgeryChecks
 from payport.testing._provider_contract.harness import Harness, Rig, Sent
+from payport.testing._provider_contract.hints import HintChecks
 from payport.testing._provider_contract.idempotency import IdempotencyChecks
 from payport.testing._provider_contract.listings import ListingChecks
 from payport.testing._provider_contract.merchant import Merchant
@@ -48,6 +49,7 @@ class ProviderContract(
     SendingChecks,
     WebhookChecks,
     ForgeryChecks,
+    HintChecks,
     MoneyChecks,
     SecrecyChecks,
 ):

@@ -19,6 +19,7 @@ from payport.providers.deliveries import Statement
 from payport.providers.outcomes import Answer
 from payport.providers.spec import Capability
 from payport.storage.base import InboxRow, InboxState
+from payport.webhooks import hints
 from payport.webhooks.turns import delivery_lease, failed, is_mine, released
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ def claim_one(session: Session, row_id: str) -> Steps[tuple[InboxRow, bool]]:
             raise NotFound(message, operation=_PROCESS, reference=row_id)
         if row.state is not InboxState.DUE or not is_ours(session, row):
             return row, False
+        if hints.is_hint(row) and session.settings.clock.now() < row.due_at:
+            return row, False  # anybody can send it: it is not read more often than it may be
         if tx.is_at_work(row, session.settings.clock.now()):
             return row, False
         return _claimed(tx, session, [row])[0], True
@@ -146,6 +149,8 @@ def _processed(session: Session, row: InboxRow) -> Steps[Processed]:
         why = f"account mismatch: it is about {row.account}, and this client is at {account.id}"
         state = yield from transact(lambda tx: _marked(tx, row, InboxState.QUARANTINED, why))
         return Processed(state=state)
+    if hints.is_hint(row) and not session.hints.take():
+        return Processed(state=(yield from transact(lambda tx: _kept_back(tx, session, row))))
     read = yield from _read(session, row)
     applied = yield from transact(lambda tx: _applied(tx, session, row, read))
     events = applied.events
@@ -248,6 +253,8 @@ def _applied(tx: Transaction, session: Session, claimed: InboxRow, read: _Read) 
     if row is None or not is_mine(row, claimed):
         # Another worker took it over and is done, or at it.
         return _Applied(InboxState.DONE if row is None else row.state)
+    if hints.is_hint(row):
+        return _looked(tx, session, row, read.facts)
     found = _payment(tx, session, row)
     if found is None:
         return _Applied(_unknown(tx, session, row))
@@ -263,6 +270,26 @@ def _applied(tx: Transaction, session: Session, claimed: InboxRow, read: _Read) 
     readable = ref is not None and session.spec.has(Capability.RETRIEVE_PAYMENT)
     tied = (intent.id, ref) if observed.tie and readable and ref is not None else None
     return _Applied(_saved(tx, row, InboxState.DONE, None), observed.events, tied)
+
+
+def _looked(tx: Transaction, session: Session, row: InboxRow, facts: Facts | None) -> _Applied:
+    """Apply what was read of an object that a hint named, to the payment that it says it is of."""
+    now = session.settings.clock.now()
+    found = hints.payment_read(tx, row, facts)
+    here = (row.provider, session.known_account)
+    events: tuple[DomainEvent, ...] = ()
+    if facts is not None and found is not None and (found.provider, found.account) == here:
+        intent = tx.payment(found.id, lock=True) or found
+        events = session.journal.concluding.observe(tx, intent, facts).events
+    state = hints.looked(tx, row, now, changed=bool(events))
+    return _Applied(state, events)
+
+
+def _kept_back(tx: Transaction, session: Session, claimed: InboxRow) -> InboxState:
+    row = tx.delivery(claimed.id, lock=True)
+    if row is None or not is_mine(row, claimed):
+        return InboxState.DONE if row is None else row.state
+    return hints.kept_back(tx, row, session.settings.clock.now())
 
 
 def _payment(tx: Transaction, session: Session, row: InboxRow) -> PaymentIntent | None:
