@@ -142,6 +142,9 @@ class AttemptFact:
         rank: The adapter's rank of the state, for statements of the same moment; higher stands.
         number: The application's attempt number, where the object tells.
         try_ref: The provider's id of the single try, where one object can be tried repeatedly.
+        replaces: The name of ours that the object went by until the provider gave it its id. What
+            is told by that name is about this object, and says nothing beside it; it never
+            replaces anything itself.
         decline: Why, when declined.
         next_action: What the customer has to do.
         raw: The provider's own payload.
@@ -154,6 +157,7 @@ class AttemptFact:
     rank: int = 0
     number: int | None = None
     try_ref: str = ""
+    replaces: str | None = None
     decline: Decline | None = None
     next_action: NextAction | None = None
     raw: Sealed[Any] = field(default=NOTHING, compare=False, repr=False)
