@@ -87,6 +87,7 @@ class HoldSteps(OperationSteps):
             amount=amount,
             final=final,
             capture_reference=reference or None,
+            authorized=held.authorized,
         )
         begun = Capture(key=beginning.key, reference=reference or None, requested=amount)
         captures = (*(c for c in stored.captures if c.key != beginning.key), begun)
@@ -124,7 +125,10 @@ class HoldSteps(OperationSteps):
             check(stored, named)
             ref = stored.provider_ref
             command = CancelPayment(
-                payment_id=stored.id, payment_ref=ref or stored.id, amount=stored.amount
+                payment_id=stored.id,
+                payment_ref=ref or stored.id,
+                amount=stored.amount,
+                capturing=stored.capture_pending.is_positive,
             )
             if ref is None:
                 ended = self._ended_here(stored, beginning)

@@ -30,7 +30,7 @@ __all__ = [
 
 E = TypeVar("E", bound=StrEnum)
 
-_TOKEN = re.compile(r"[A-Za-z0-9_\-:.=+|@~]{1,1000}")
+_TOKEN = re.compile(r"[A-Za-z0-9_\-:.=+|@~]+")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
 _URL_LENGTH = 2048
 _MOST_PER_PAGE = 1000
@@ -84,6 +84,9 @@ class Checker:
         refuse_sensitive(token, operation=self._operation, field=field)
         if not isinstance(token, str) or not _TOKEN.fullmatch(token) or ".." in token:
             raise self.refused(field, "must be a token of the provider's, such as 'pm_card_visa'")
+        if len(token) > self._limits.token_length:
+            found = f"the provider's tokens have at most {self._limits.token_length} characters"
+            raise self.refused(field, found)
         return token
 
     def text(self, text: object, field: str, longest: int) -> str | None:

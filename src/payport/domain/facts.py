@@ -14,7 +14,7 @@ tie, because a provider counts in whole seconds, the adapter's rank of states de
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -276,12 +276,19 @@ class Facts:
         The facts of a read, as statements of the moment of the read: what an object looked like
         then stands over whatever was told for an earlier moment.
         """
+        return self._redated(lambda told: max(told, at))
+
+    def told_by(self, at: datetime) -> Facts:
+        """The facts, none of them younger than a moment by which all were told."""
+        return self._redated(lambda told: min(told, at))
+
+    def _redated(self, date: Callable[[datetime], datetime]) -> Facts:
         return replace(
             self,
-            attempts=tuple(replace(a, at=max(a.at, at)) for a in self.attempts),
-            captures=tuple(replace(c, at=max(c.at, at)) for c in self.captures),
-            refunds=tuple(replace(r, at=max(r.at, at)) for r in self.refunds),
-            disputes=tuple(replace(d, at=max(d.at, at)) for d in self.disputes),
+            attempts=tuple(replace(a, at=date(a.at)) for a in self.attempts),
+            captures=tuple(replace(c, at=date(c.at)) for c in self.captures),
+            refunds=tuple(replace(r, at=date(r.at)) for r in self.refunds),
+            disputes=tuple(replace(d, at=date(d.at)) for d in self.disputes),
         )
 
 

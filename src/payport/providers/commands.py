@@ -122,6 +122,7 @@ class CapturePayment:
     Attributes:
         final: Whether whatever stays is released.
         capture_reference: The application's id of a partial capture.
+        authorized: All that the issuer authorised, what was captured before included.
     """
 
     operation: Literal[Operation.CAPTURE_PAYMENT] = Operation.CAPTURE_PAYMENT
@@ -130,16 +131,23 @@ class CapturePayment:
     amount: Money
     final: bool
     capture_reference: str | None = None
+    authorized: Money | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelPayment:
-    """Release held money, or end what was not completed."""
+    """
+    Release held money, or end what was not completed.
+
+    Attributes:
+        capturing: Whether a capture was asked for and is not decided: money may be taken meanwhile.
+    """
 
     operation: Literal[Operation.CANCEL_PAYMENT] = Operation.CANCEL_PAYMENT
     payment_id: str
     payment_ref: str
     amount: Money
+    capturing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

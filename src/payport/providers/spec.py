@@ -106,6 +106,8 @@ class IdempotencyProfile:
             sent is never sent again.
         scope: Within what a key is unique, in the provider's words.
         replays_errors: Whether it remembers server errors too: then a replayed one is no evidence.
+        tells_replays: Whether an answer says that it is a stored one. Where not, any answer may be
+            as old as the first send, and its facts are dated so.
     """
 
     placement: str
@@ -113,6 +115,7 @@ class IdempotencyProfile:
     life: timedelta | None
     scope: str
     replays_errors: bool = False
+    tells_replays: bool = True
 
     @property
     def has_keys(self) -> bool:
@@ -130,6 +133,7 @@ class Limits:
     metadata_value_length: int = 500
     description_length: int = 500
     statement_descriptor_length: int = 22
+    token_length: int = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
