@@ -33,6 +33,8 @@ E = TypeVar("E", bound=StrEnum)
 _TOKEN = re.compile(r"[A-Za-z0-9_\-:.=+|@~]+")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
 _URL_LENGTH = 2048
+#: Results of 3-D Secure have some thousands.
+_LONGEST_RESULT = 300_000
 _MOST_PER_PAGE = 1000
 
 
@@ -140,6 +142,18 @@ class Checker:
         except ValueError:
             known = ", ".join(repr(str(member)) for member in kind)
             raise self.refused(field, f"must be one of {known}") from None
+
+    def action_result(self, result: object) -> FrozenMapping:
+        """Text for text, as it came from the browser: not looked into, and never stored."""
+        given: Mapping[object, object] = {}
+        if isinstance(result, Mapping):
+            given = cast("Mapping[object, object]", result)
+        kept = {k: v for k, v in given.items() if isinstance(k, str) and isinstance(v, str)}
+        if not kept or len(kept) != len(given):
+            raise self.refused("action_result", "must be a mapping of text to text, not empty")
+        if sum(map(len, kept.values())) > _LONGEST_RESULT:
+            raise self.refused("action_result", f"has more than {_LONGEST_RESULT} characters")
+        return FrozenMapping(kept)
 
     def metadata(self, metadata: object) -> FrozenMapping:
         """Text for text, within the provider's limits, without card data."""

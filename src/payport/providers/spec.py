@@ -150,6 +150,9 @@ class ProviderSpec:
             none is named. Below what the provider allows, so that it does not have to refuse.
         unstorable: Names of request fields that must never enter a journal. A request that holds
             one of them says `storable=False`, which is what keeps it out; the contract compares.
+        takes_action_results: Whether the application hands in what a customer's action brought;
+            elsewhere the provider hears of it by itself.
+        cancels_lost: Whether a payment whose answer was lost can be ended by our key alone.
         fake: Whether it moves no money at all: then scope and store may be left out.
     """
 
@@ -162,6 +165,8 @@ class ProviderSpec:
     steps: Mapping[str, int] = field(default_factory=dict[str, int])
     rates: Mapping[Environment, int] = field(default_factory=dict[Environment, int])
     unstorable: frozenset[str] = frozenset()
+    takes_action_results: bool = False
+    cancels_lost: bool = False
     fake: bool = False
 
     def has(self, capability: Capability) -> bool:
@@ -192,6 +197,7 @@ class ProviderSpec:
         """
         for capability in needed_capabilities(command):
             self.require(capability, operation=command.operation)
+        self._check_extras(command)
         amount = _amount(command)
         if amount.minor > self.limits.max_amount:
             raise InvalidRequest(
@@ -207,6 +213,21 @@ class ProviderSpec:
                 f"{self.name} takes multiples of {Money(step, amount.currency)}: round {amount}",
                 operation=command.operation,
                 field="amount",
+                provider=self.name,
+            )
+
+    def _check_extras(self, command: Command) -> None:
+        acted = isinstance(command, ConfirmPayment) and bool(command.action_result)
+        lost = isinstance(command, CancelPayment) and command.lost is not None
+        why = ""
+        if acted and not self.takes_action_results:
+            why = "hears of customers' actions by itself, and takes no results of them"
+        if lost and not self.cancels_lost:
+            why = "cannot cancel a payment of which nothing was heard, or may not"
+        if why:
+            raise UnsupportedOperation(
+                f"{self.name} {why}. Nothing was sent.",
+                operation=command.operation,
                 provider=self.name,
             )
 

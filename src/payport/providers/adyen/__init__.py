@@ -1,4 +1,4 @@
-"""The Adyen adapter: `from payport.providers.adyen import AdyenProvider`, or `AsyncAdyenProvider`."""
+"""Adyen: payments and refunds through its Checkout API. See `AdyenProvider`."""
 
 from payport.providers.adyen.methods import HOSTED, SESSION, payment_method_from
 from payport.providers.adyen.provider import AdyenProvider, AsyncAdyenProvider

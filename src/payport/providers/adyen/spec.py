@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Final
+from typing import Final, cast
 
 from payport.domain.errors import InvalidRequest
 from payport.domain.money import Money
@@ -43,16 +43,17 @@ API_VERSION: Final = "v72"
 #: https://docs.adyen.com/development-resources/currency-codes
 EXPONENTS: Final[Mapping[str, int]] = MappingProxyType({"CLP": 2, "CVE": 0, "IDR": 0, "ISK": 2})
 
-#: The currencies of the same table; others are refused before anything is sent.
-CURRENCIES: Final[frozenset[str]] = frozenset(
+_TAKEN: Final = (
     "AED ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BWP BYN BZD CAD"
     " CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF"
     " GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD ISK JMD JOD JPY KES KGS KHR KMF KRW KWD KYD KZT LAK"
     " LBP LKR LYD MAD MDL MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR"
     " PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SEK SGD SHP SLE SOS SRD STN SVC"
     " SZL THB TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VND VUV WST XAF XCD XOF XPF YER ZAR"
-    " ZMW".split()
+    " ZMW"
 )
+#: The currencies of the same table; others are refused before anything is sent.
+CURRENCIES: Final[frozenset[str]] = frozenset(_TAKEN.split())
 
 #: Fields of a payment method that must never be stored, even encrypted: whoever sends them again
 #: pays again. https://docs.adyen.com/api-explorer/Checkout/72/post/payments
@@ -79,17 +80,16 @@ _LACKS: Final[frozenset[Capability]] = frozenset(
 )
 
 
-def spec_with(*, multicapture: bool, cancel_unknown: bool) -> ProviderSpec:
+def spec_with(*, multicapture: bool, cancel_lost: bool) -> ProviderSpec:
     """
     What the adapter declares.
 
     Args:
         multicapture: Whether the account has multiple partial captures, which Adyen turns on.
             https://docs.adyen.com/online-payments/capture/#multiple-partial-captures
-        cancel_unknown: Whether a payment whose answer was lost may be canceled by its reference.
+        cancel_lost: Whether a payment whose answer was lost may be canceled by its reference.
     """
     lacks = {Capability.MULTIPLE_CAPTURES} if not multicapture else set[Capability]()
-    lacks |= {Capability.CANCEL_UNKNOWN} if not cancel_unknown else set()
     return ProviderSpec(
         name=PROVIDER,
         capabilities=ALL_CAPABILITIES - _LACKS - lacks,
@@ -113,6 +113,8 @@ def spec_with(*, multicapture: bool, cancel_unknown: bool) -> ProviderSpec:
         ),
         exponents=EXPONENTS,
         unstorable=UNSTORABLE,
+        takes_action_results=True,
+        cancels_lost=cancel_lost,
     )
 
 
@@ -143,4 +145,5 @@ def money_from(amount: object) -> Money:
     if not isinstance(amount, Mapping):
         message = "an amount is missing"
         raise TypeError(message)
-    return money_of(amount["value"], amount["currency"], EXPONENTS)  # pyright: ignore
+    told = cast("Mapping[str, object]", amount)
+    return money_of(told["value"], told["currency"], EXPONENTS)
