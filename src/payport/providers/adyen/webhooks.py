@@ -61,7 +61,10 @@ def deliveries(
             field="webhook_secrets",
         )
     try:
-        live, items = _batch(request.body)
+        told = _told(request.body)
+        if _is_notice(told):
+            return (_notice(told, _noticed(request, secrets, now)),)
+        live, items = _batch(told)
         environment = _ENVIRONMENTS.get(live)
         if environment is None:
             _reject("the batch does not say whether it is a live one")
@@ -80,7 +83,10 @@ def deliveries(
 
 def statements(body: bytes) -> tuple[Statement, ...]:
     """What the items of a batch say that was verified when it came."""
-    return tuple([_statement(_item(document)) for document in _batch(body)[1]])
+    told = _told(body)
+    if _is_notice(told):
+        return (Statement(raw=Sealed(told)),)
+    return tuple([_statement(_item(document)) for document in _batch(told)[1]])
 
 
 def signature(key: str, document: Document) -> bytes:
@@ -116,12 +122,15 @@ def _verified(document: Document, secrets: Sequence[WebhookSecret], now: datetim
     return fits
 
 
-def _batch(body: bytes) -> tuple[str, list[Document]]:
+def _told(body: bytes) -> Document:
     try:
         told = json.loads(body.decode(), parse_constant=_no_constant)
     except (ValueError, RecursionError):
         _reject("the body is not JSON")
-    batch: Document = cast("Document", told) if isinstance(told, dict) else {}
+    return cast("Document", told) if isinstance(told, dict) else {}
+
+
+def _batch(batch: Document) -> tuple[str, list[Document]]:
     live, wrapped = batch.get("live"), batch.get("notificationItems")
     if not isinstance(live, str) or not isinstance(wrapped, list) or not wrapped:
         _reject("the body is no batch of items")
@@ -199,6 +208,54 @@ def _statement(item: Item) -> Statement:
     except UNREADABLE as error:
         # The batch's other items have nothing to do with it.
         return Statement(unreadable=f"{item.code} cannot be read: {type(error).__name__}", raw=raw)
+
+
+# -- notices --------------------------------------------------------------------------------------
+# Of changed bank accounts and the like: one by one, in another shape, signed as a whole. They say
+# nothing about money, and are kept.
+
+
+def _is_notice(told: Document) -> bool:
+    return "notificationItems" not in told and isinstance(told.get("data"), Mapping)
+
+
+def _noticed(request: WebhookRequest, secrets: Sequence[WebhookSecret], now: datetime) -> int:
+    """Which of the keys signed a notice."""
+    given = request.header(_SIGNATURE) or ""
+
+    def whole(key: str) -> bytes:
+        return base64.b64encode(hmac.digest(bytes.fromhex(key), request.body, "sha256"))
+
+    fits = matched_secret(secrets, [given.encode(errors="replace")], whole, now)
+    if fits is None:
+        _reject("a signature does not match. Is it this webhook's HMAC key?")
+    return fits
+
+
+def _notice(told: Document, secret: int) -> Delivery:
+    data: Document = told["data"]
+    kind, psp = _text(told, "type"), psp_in(data)
+    environment = _NOTICED.get(str(told.get("environment")))
+    if psp is None or environment is None:
+        _reject("a notice does not say what it is about, or of which environment it is")
+    try:
+        at = moment_from(told.get("createdAt"))
+        says = fingerprint(kind, data)
+    except UNREADABLE:
+        _reject("a notice does not say when it was made, or holds what none of Adyen's does")
+    return Delivery(
+        dedupe_key=f"{kind}:{psp}:{at.isoformat()}".lower(),
+        ordering_key=psp,
+        type=kind,
+        fingerprint=says,
+        occurred_at=at,
+        api_version=API_VERSION,
+        environment=environment,
+        secret=secret,
+    )
+
+
+_NOTICED: Final = {environment.value: environment for environment in Environment}
 
 
 def _text(document: Document, name: str) -> str:
