@@ -15,7 +15,7 @@ from typing import Final
 from payport.domain.declines import Decline, DeclineAdvice, DeclineReason, DeclineSource
 from payport.providers.adyen.objects import UNREADABLE, Document, object_in, word
 
-__all__ = ["ADVICE", "REFUSALS", "decline_from"]
+__all__ = ["ADVICE", "REFUSALS", "decline_from", "is_error"]
 
 _R = DeclineReason
 
@@ -23,6 +23,7 @@ _R = DeclineReason
 #: https://docs.adyen.com/development-resources/refusal-reasons
 REFUSALS: Final[Mapping[str, tuple[str, DeclineReason]]] = MappingProxyType(
     {
+        "0": ("Unknown", _R.UNKNOWN),
         "2": ("Refused", _R.GENERIC),
         "3": ("Referral", _R.GENERIC),
         "4": ("Acquirer Error", _R.PROCESSING_ERROR),
@@ -86,6 +87,8 @@ ADVICE: Final[Mapping[str, DeclineAdvice]] = MappingProxyType(
     }
 )
 
+#: Codes of what nobody decided: an answer says so by its result, and a webhook by these alone.
+_ERRORS: Final = frozenset({"0", "4"})
 #: Codes of refusals that Adyen's own rules make, without the bank.
 _ADYENS_OWN: Final = frozenset({"20", "21", "22", "46"})
 #: A code in front of its words: "51 : Insufficient funds".
@@ -99,9 +102,7 @@ def decline_from(told: Document, *, reason: str = "refusalReason") -> Decline:
     Args:
         reason: The field that tells it in words.
     """
-    code, words = word(told.get("refusalReasonCode")), word(told.get(reason))
-    if code not in REFUSALS:
-        code = _CODES.get((words or "").strip().lower(), code)
+    code, words = _refusal(told, reason), word(told.get(reason))
     _, known = REFUSALS.get(code or "", ("", _R.UNKNOWN))
     more = _additional(told)
     return Decline.of(
@@ -111,6 +112,18 @@ def decline_from(told: Document, *, reason: str = "refusalReason") -> Decline:
         source=DeclineSource.PROCESSOR if code in _ADYENS_OWN else None,
         advice=ADVICE.get(_code_in(more.get("merchantAdviceCode")) or ""),
     )
+
+
+def is_error(told: Document, *, reason: str) -> bool:
+    """Whether it was nobody's decision, such as the acquirer's own fault."""
+    return _refusal(told, reason) in _ERRORS
+
+
+def _refusal(told: Document, reason: str) -> str | None:
+    code, words = word(told.get("refusalReasonCode")), word(told.get(reason))
+    if code in REFUSALS:
+        return code
+    return _CODES.get((words or "").strip(" .").lower(), code)
 
 
 def _additional(told: Document) -> Document:

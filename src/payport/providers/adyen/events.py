@@ -26,7 +26,7 @@ from payport.domain.facts import (
 )
 from payport.domain.money import Money
 from payport.domain.secrets import Sealed
-from payport.providers.adyen.declines import decline_from
+from payport.providers.adyen.declines import decline_from, is_error
 from payport.providers.adyen.facts import authorized_facts
 from payport.providers.adyen.objects import UNREADABLE, Document, moment_from, object_in, word
 from payport.providers.adyen.references import Reference
@@ -107,8 +107,9 @@ def _authorisation(item: Item) -> Facts | None:
     if reference.is_session:
         # A try; the customer can try again in the same session.
         return None
-    declined = _attempt(item, item.psp, _A.DECLINED, Money(0, _amount(item).currency))
-    return _about(item, attempts=(declined,))
+    status = _A.FAILED if is_error(item.document, reason="reason") else _A.DECLINED
+    refused = _attempt(item, item.psp, status, Money(0, _amount(item).currency))
+    return _about(item, attempts=(refused,))
 
 
 def _authorized(item: Item) -> Money:
@@ -145,6 +146,9 @@ def _reversed(item: Item) -> Facts | None:
     return _about(item, refunds=(_refund(item, RefundStatus.SUCCEEDED),))
 
 
+_REFUSED: Final = frozenset({_A.DECLINED, _A.FAILED})
+
+
 def _attempt(item: Item, ref: str, status: AttemptStatus, held: Money) -> AttemptFact:
     reference = item.reference if item.payment_tag is not None else None
     named = reference.text if reference is not None else None
@@ -155,7 +159,7 @@ def _attempt(item: Item, ref: str, status: AttemptStatus, held: Money) -> Attemp
         at=item.at,
         number=reference.attempt if reference is not None else None,
         replaces=named if named != ref else None,
-        decline=decline_from(item.document, reason="reason") if status is _A.DECLINED else None,
+        decline=decline_from(item.document, reason="reason") if status in _REFUSED else None,
         raw=Sealed(item.document),
     )
 

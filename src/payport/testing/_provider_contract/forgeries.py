@@ -158,6 +158,8 @@ class ForgeryChecks(Checks):
         assert _read(changed, merchant.harness.sign(body, secret=_OLD)) is None
 
     def test_what_the_bank_signs_twice_is_accepted_by_either(self, merchant: Merchant) -> None:
+        if not merchant.harness.signs_with_all:
+            pytest.skip("the provider signs with one secret at a time")
         self.genuine(merchant)
         merchant.bank.sign_with(_OLD, _NEW)
         merchant.send(merchant.sale().creation())
