@@ -28,7 +28,18 @@ _HEX = re.compile("[0-9a-f]{64}")
 _R = DeclineReason
 
 #: Reasons that Adyen has one word for, with others.
-IN_ADYENS_WORDS: dict[DeclineReason, DeclineReason] = {}
+IN_ADYENS_WORDS: dict[DeclineReason, DeclineReason] = {
+    _R.INCORRECT_EXPIRY: _R.EXPIRED_CARD,
+    _R.INVALID_ACCOUNT: _R.INCORRECT_NUMBER,
+    _R.LOST_OR_STOLEN: _R.RESTRICTED,
+    _R.CURRENCY_NOT_SUPPORTED: _R.CARD_NOT_SUPPORTED,
+    _R.DUPLICATE: _R.VELOCITY_EXCEEDED,
+    _R.TRY_AGAIN_LATER: _R.ISSUER_UNAVAILABLE,
+    _R.CUSTOMER_TIMED_OUT: _R.CANCELED_BY_CUSTOMER,
+    _R.OUTDATED_DETAILS: _R.GENERIC,
+    _R.WRONG_MODE: _R.GENERIC,
+    _R.UNKNOWN: _R.GENERIC,
+}
 
 
 def hmac_key(secret: str) -> str:

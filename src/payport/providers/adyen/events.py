@@ -229,7 +229,8 @@ DISPUTES: Final[Mapping[str, DisputeStatus]] = MappingProxyType(
         "DISPUTE_DEFENSE_PERIOD_ENDED": _D.LOST,
         "ISSUER_RESPONSE_TIMEFRAME_EXPIRED": _D.WON,
         "CHARGEBACK_REVERSED": _D.WON,
-        "SECOND_CHARGEBACK": _D.OPEN,
+        # The defence was declined, and the money is gone again.
+        "SECOND_CHARGEBACK": _D.LOST,
         "PREARBITRATION_OPEN": _D.UNDER_REVIEW,
         "PREARBITRATION_DECLINED": _D.UNDER_REVIEW,
         "PREARBITRATION_ACCEPTED": _D.LOST,
@@ -241,17 +242,26 @@ DISPUTES: Final[Mapping[str, DisputeStatus]] = MappingProxyType(
         "SCHEME_ARBITRATION_WON": _D.WON,
     }
 )
-#: `disputeStatus`, where an item tells it: it says more than the code.
+#: `disputeStatus`, by which some events say how a dispute stands. The first three are of requests
+#: for information.
 DISPUTE_STATUSES: Final[Mapping[str, DisputeStatus]] = MappingProxyType(
     {
-        "Unresponded": _D.OPEN,
-        "Responded": _D.UNDER_REVIEW,
+        "Unresponded": _D.INQUIRY,
+        "Responded": _D.INQUIRY,
+        "Expired": _D.INQUIRY_CLOSED,
+        "Undefended": _D.OPEN,
         "Pending": _D.UNDER_REVIEW,
         "Accepted": _D.LOST,
-        "Expired": _D.LOST,
-        "Undefended": _D.LOST,
         "Lost": _D.LOST,
         "Won": _D.WON,
+    }
+)
+#: Events that say by `disputeStatus` how it stands. A reversed chargeback is "Pending" as well, and
+#: the money came back with it.
+_DECIDED_BY_STATUS: Final = frozenset(
+    {
+        *("CHARGEBACK", "INFORMATION_SUPPLIED"),
+        *("DISPUTE_DEFENSE_PERIOD_ENDED", "ISSUER_RESPONSE_TIMEFRAME_EXPIRED"),
     }
 )
 _STAGES: Final = {code: rank for rank, code in enumerate(DISPUTES)}
@@ -260,7 +270,7 @@ _STAGES: Final = {code: rank for rank, code in enumerate(DISPUTES)}
 def _disputed(item: Item) -> Facts | None:
     more = object_in(item.document, "additionalData")
     status = DISPUTES[item.code]
-    if status is not _D.INQUIRY:
+    if item.code in _DECIDED_BY_STATUS:
         status = DISPUTE_STATUSES.get(word(more.get("disputeStatus")) or "", status)
     due = more.get("defensePeriodEndsAt")
     code = more.get("chargebackReasonCode") or more.get("rfiReasonCode")

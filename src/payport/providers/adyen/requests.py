@@ -86,10 +86,10 @@ class Requests:
     def capture(self, command: CapturePayment, key: str) -> Request:
         """Take held money."""
         operation = str(command.operation)
-        held = (command.authorized or command.amount).minor if command.final else None
+        whole = command.authorized if command.authorized is not None else command.amount
         body = {
             "amount": wire_amount(command.amount, operation),
-            "reference": references.of_capture(key, held),
+            "reference": references.of_capture(key, whole.minor if command.final else None),
         }
         path = f"{_payment(command.payment_ref, operation)}/captures"
         return self._post(operation, path, body, key)
@@ -168,12 +168,15 @@ class Requests:
         model = self._settings.recurring_model
         if terms.off_session:
             return {"shopperInteraction": "ContAuth", "recurringProcessingModel": model}
+        if terms.save_payment_method:
+            return {
+                "shopperInteraction": "Ecommerce",
+                "storePaymentMethod": True,
+                "recurringProcessingModel": model,
+            }
         if method.is_stored:
             return {"shopperInteraction": "ContAuth", "recurringProcessingModel": "CardOnFile"}
-        said: dict[str, Any] = {"shopperInteraction": "Ecommerce"}
-        if terms.save_payment_method:
-            said |= {"storePaymentMethod": True, "recurringProcessingModel": model}
-        return said
+        return {"shopperInteraction": "Ecommerce"}
 
     def _post(
         self,
@@ -242,8 +245,8 @@ def _storing_in_session(terms: Terms) -> Document:
 
 def _shopper(terms: Terms, operation: str) -> str | None:
     if terms.customer is None:
-        if terms.save_payment_method or terms.off_session:
-            _refuse("is needed: Adyen keeps methods under a shopper's reference", operation)
+        if terms.save_payment_method:
+            _refuse("is needed: Adyen saves methods under a shopper's reference", operation)
         return None
     if len(terms.customer) not in _SHOPPER:
         _refuse("a shopper's reference has 3 to 256 characters", operation)

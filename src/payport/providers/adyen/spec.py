@@ -89,7 +89,8 @@ def spec_with(*, multicapture: bool, cancel_lost: bool) -> ProviderSpec:
             https://docs.adyen.com/online-payments/capture/#multiple-partial-captures
         cancel_lost: Whether a payment whose answer was lost may be canceled by its reference.
     """
-    lacks = {Capability.MULTIPLE_CAPTURES} if not multicapture else set[Capability]()
+    # With several captures allowed, none of them releases what it leaves, and without, each does.
+    lacks = {Capability.PARTIAL_CAPTURE if multicapture else Capability.MULTIPLE_CAPTURES}
     return ProviderSpec(
         name=PROVIDER,
         capabilities=ALL_CAPABILITIES - _LACKS - lacks,
