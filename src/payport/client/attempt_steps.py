@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from payport.client import terms as asked
+from payport.client.action_steps import ActionSteps
 from payport.client.hold_steps import HoldSteps
 from payport.client.operation_steps import OperationSteps
 from payport.client.validation import Checker, check_id, checked_reference
@@ -27,14 +28,14 @@ from payport.providers.commands import (
     CreatePayment,
     Operation,
     Terms,
-    command_from_json,
 )
 from payport.providers.spec import Capability
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from payport.operations.session import Session
     from payport.operations.steps import Steps
-    from payport.storage.base import Transaction
 
 __all__ = ["AttemptSteps", "payment_id_of"]
 
@@ -53,6 +54,7 @@ class AttemptSteps(OperationSteps):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._holds = HoldSteps(session)
+        self._actions = ActionSteps(session)
 
     # -- create ---------------------------------------------------------------------------------
 
@@ -126,10 +128,16 @@ class AttemptSteps(OperationSteps):
         return_url: str | None,
         off_session: bool | None,
         attempt: int | None,
+        action_result: Mapping[str, str] | None,
     ) -> Steps[PaymentIntent]:
         """See `Payments.confirm`."""
         payment_id = check_id(payment, Kind.PAYMENT, operation=_CONFIRM, field="payment")
         checker = Checker(_CONFIRM, self._session.spec.limits, payment_id)
+        if action_result is not None:
+            if (payment_method, return_url, off_session, attempt) != (None, None, None, None):
+                raise checker.refused("action_result", "says all there is: pass nothing beside it")
+            brought = checker.action_result(action_result)
+            return self._actions.acted(payment_id, brought)
         given = asked.TryTerms(
             payment_method=checker.token(payment_method, "payment_method"),
             return_url=checker.url(return_url, "return_url"),
@@ -223,17 +231,6 @@ class AttemptSteps(OperationSteps):
         )
         if number == intent.attempt + 1 and open_still:
             yield from self._holds.voided(intent, named)
-
-    def _first_terms(
-        self, tx: Transaction, payment_id: str, named: str
-    ) -> tuple[PaymentIntent, Terms | None]:
-        """The payment, and what it was created with, as far as that may be stored."""
-        intent = self._session.owned(tx.payment(payment_id), payment_id, named)
-        record = tx.operation(self._identity(Operation.CREATE_PAYMENT, payment_id).id)
-        if record is None or record.command is None:
-            return intent, None
-        command = command_from_json(record.command)
-        return intent, command.terms if isinstance(command, CreatePayment) else None
 
 
 _UNCONFIRMED = frozenset(

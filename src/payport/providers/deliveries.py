@@ -118,10 +118,13 @@ class Statement:
             always the payment's.
         needs_fetch: Whether the object must be read before it can be trusted, such as when the
             payload is of another API version, or is only a hint.
+        unreadable: Why it cannot be read, where it is one of several in a body and the others can:
+            it is tried again, and then kept for a person.
     """
 
     facts: Facts | None = None
     needs_fetch: bool = False
+    unreadable: str | None = None
     raw: Sealed[Any] = field(default=NOTHING, compare=False, repr=False)
 
 

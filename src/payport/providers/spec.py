@@ -106,6 +106,8 @@ class IdempotencyProfile:
             sent is never sent again.
         scope: Within what a key is unique, in the provider's words.
         replays_errors: Whether it remembers server errors too: then a replayed one is no evidence.
+        tells_replays: Whether an answer says that it is a stored one. Where not, any answer may be
+            as old as the first send, and its facts are dated so.
     """
 
     placement: str
@@ -113,6 +115,7 @@ class IdempotencyProfile:
     life: timedelta | None
     scope: str
     replays_errors: bool = False
+    tells_replays: bool = True
 
     @property
     def has_keys(self) -> bool:
@@ -130,6 +133,7 @@ class Limits:
     metadata_value_length: int = 500
     description_length: int = 500
     statement_descriptor_length: int = 22
+    token_length: int = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +153,9 @@ class ProviderSpec:
         signs_webhooks: Whether its webhooks prove who sent them. Where they do not, a webhook is a
             hint to read the object that it names, and nothing that it says is believed or kept:
             `payport.webhooks.hints`.
+        takes_action_results: Whether the application hands in what a customer's action brought;
+            elsewhere the provider hears of it by itself.
+        cancels_lost: Whether a payment whose answer was lost can be ended by our key alone.
         fake: Whether it moves no money at all: then scope and store may be left out.
     """
 
@@ -162,6 +169,8 @@ class ProviderSpec:
     rates: Mapping[Environment, int] = field(default_factory=dict[Environment, int])
     unstorable: frozenset[str] = frozenset()
     signs_webhooks: bool = True
+    takes_action_results: bool = False
+    cancels_lost: bool = False
     fake: bool = False
 
     def has(self, capability: Capability) -> bool:
@@ -192,6 +201,7 @@ class ProviderSpec:
         """
         for capability in needed_capabilities(command):
             self.require(capability, operation=command.operation)
+        self._check_extras(command)
         amount = _amount(command)
         if amount.minor > self.limits.max_amount:
             raise InvalidRequest(
@@ -207,6 +217,21 @@ class ProviderSpec:
                 f"{self.name} takes multiples of {Money(step, amount.currency)}: round {amount}",
                 operation=command.operation,
                 field="amount",
+                provider=self.name,
+            )
+
+    def _check_extras(self, command: Command) -> None:
+        acted = isinstance(command, ConfirmPayment) and bool(command.action_result)
+        lost = isinstance(command, CancelPayment) and command.lost is not None
+        why = ""
+        if acted and not self.takes_action_results:
+            why = "hears of customers' actions by itself, and takes no results of them"
+        if lost and not self.cancels_lost:
+            why = "cannot cancel a payment of which nothing was heard, or may not"
+        if why:
+            raise UnsupportedOperation(
+                f"{self.name} {why}. Nothing was sent.",
+                operation=command.operation,
                 provider=self.name,
             )
 

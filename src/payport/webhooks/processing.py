@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from payport.domain.errors import NotFound, PayportError, StoreUnavailable
+from payport.domain.errors import NotFound, PayportError, ProviderFault, StoreUnavailable
 from payport.domain.events import DomainEvent, UnmappedEvent, event_id
 from payport.operations.steps import Steps, transact
 from payport.providers.deliveries import Statement
@@ -195,7 +195,10 @@ def _statement(session: Session, row: InboxRow) -> Statement:
     if row.body is None:
         # Deleted for its age, and somebody wants it processed once more: only a read can tell.
         return Statement(needs_fetch=True)
-    return session.webhooks(_PROCESS).read_webhook(row.body)[row.position]
+    said = session.webhooks(_PROCESS).read_webhook(row.body)[row.position]
+    if said.unreadable is not None:
+        raise ProviderFault(said.unreadable, operation=_PROCESS, reference=row.id)
+    return said
 
 
 def _settled(session: Session, payment_id: str, ref: str) -> Steps[tuple[DomainEvent, ...]]:
