@@ -60,6 +60,8 @@ class Session:
         self.gate: Gate = gate or _gate(settings, provider.spec.name)
         self.journal: Journal = Journal(settings, provider.spec, provider.render, self.gate)
         self._provider = provider
+        #: The provider once more, when it was seen to be one: asking takes as long as a signature.
+        self._receiving: ReceivesWebhooks | None = None
         # Shared by the scopes of one client: they have one provider, so one account.
         self._accounts = accounts if accounts is not None else {}
 
@@ -91,11 +93,13 @@ class Session:
         Raises:
             UnsupportedOperation: It sends none.
         """
-        self.spec.require(Capability.WEBHOOKS, operation=operation)
-        if not isinstance(self._provider, ReceivesWebhooks):
-            message = "the adapter reads no webhooks: it lacks parse_webhook and read_webhook"
-            raise UnsupportedOperation(message, operation=operation, provider=self.spec.name)
-        return self._provider
+        if self._receiving is None:
+            self.spec.require(Capability.WEBHOOKS, operation=operation)
+            if not isinstance(self._provider, ReceivesWebhooks):
+                message = "the adapter reads no webhooks: it lacks parse_webhook and read_webhook"
+                raise UnsupportedOperation(message, operation=operation, provider=self.spec.name)
+            self._receiving = self._provider
+        return self._receiving
 
     def scoped(self, scope: str) -> Session:
         """The same session in another order space."""
