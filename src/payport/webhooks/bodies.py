@@ -37,9 +37,7 @@ _PARAMETER: Final = re.compile(_SECRET + rb"=([^&\"\\\s#]+)")
 
 #: Both of them, from the word on, where no letter of it is written as an escape.
 _WORD: Final = b"client_secret"
-_VALUE: Final = re.compile(
-    _WORD + rb'(?:"\s*:\s*"(' + _REST + rb')"|=([^&"\\\s#]+))', re.DOTALL
-)
+_VALUE: Final = re.compile(_WORD + rb'(?:"\s*:\s*"(' + _REST + rb')"|=([^&"\\\s#]+))', re.DOTALL)
 
 
 def without_client_secrets(body: bytes) -> bytes:
