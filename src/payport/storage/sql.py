@@ -98,6 +98,8 @@ class SqlTransaction:
         self._conflict: StoreConflict | None = None
         #: Payments as the store holds them, to write only what changed of their refs and refunds.
         self._stored: dict[str, PaymentIntent] = {}
+        #: Operations by their keys, which one delivery asks for three times; until one is changed.
+        self._by_key: dict[str, OperationRecord | None] = {}
 
     def check(self) -> None:
         """Raise the conflict that the work swallowed: half a payment must not be kept."""
@@ -249,10 +251,14 @@ class SqlTransaction:
 
     def operation_by_key(self, key: str) -> OperationRecord | None:
         """See `Transaction.operation_by_key`."""
-        return self._one(rows.operation_from, self._sql.operation_by_key, this_key=key)
+        if key not in self._by_key:
+            found = self._one(rows.operation_from, self._sql.operation_by_key, this_key=key)
+            self._by_key[key] = found
+        return self._by_key[key]
 
     def insert_operation(self, record: OperationRecord) -> None:
         """See `Transaction.insert_operation`."""
+        self._by_key.clear()
         if not self._count(self._sql.add_operation, rows.operation_row(record)):
             raise StoreConflict(
                 "the operation is in the journal already", operation="store.insert_operation"
@@ -260,6 +266,7 @@ class SqlTransaction:
 
     def save_operation(self, record: OperationRecord) -> None:
         """See `Transaction.save_operation`."""
+        self._by_key.clear()
         row = {**rows.operation_changes(record), "this_id": record.id}
         if not self._count(self._sql.replace_operation, row):
             raise StoreConflict(
@@ -268,6 +275,7 @@ class SqlTransaction:
 
     def swap_operation(self, old: OperationRecord, new: OperationRecord) -> None:
         """See `Transaction.swap_operation`."""
+        self._by_key.clear()
         this = {
             "this_id": old.id,
             "this_state": old.state.value,

@@ -202,11 +202,13 @@ class _Delivery:
             )
 
         def work(tx: Transaction) -> tuple[Callable[[], Any], ...]:
-            told, outbox = _due(tx, self.run), self._outbox()
+            current, outbox = _check(tx, self.run), self._outbox()
+            told = _told(tx, self.run)
             connection = getattr(tx, "connection", None)
             given = HandlerTransaction(outbox, lambda: _present(connection))
             _called(self.run.handler, self.handler, told, given)
-            _mark(tx, self.run, outbox, self.session)
+            # Locked since it was checked: it is as it was.
+            _done(tx, current, outbox, self.session)
             return given.pending
 
         return ports.store.transact(work)
@@ -301,8 +303,12 @@ def _check(tx: Transaction, run: HandlerRun) -> HandlerRun:
 
 
 def _due(tx: Transaction, run: HandlerRun) -> object:
-    """The event or the message of a run."""
+    """The event or the message of a run that is this worker's."""
     _check(tx, run)
+    return _told(tx, run)
+
+
+def _told(tx: Transaction, run: HandlerRun) -> object:
     if run.message is not None:
         return message_in(run)
     event = tx.event(run.event_id)
@@ -313,8 +319,12 @@ def _due(tx: Transaction, run: HandlerRun) -> object:
 
 
 def _mark(tx: Transaction, run: HandlerRun, outbox: Outbox, session: Session) -> None:
+    """See `_done`; unless another worker has it now."""
+    _done(tx, _check(tx, run), outbox, session)
+
+
+def _done(tx: Transaction, current: HandlerRun, outbox: Outbox, session: Session) -> None:
     """Write down that it is done, and what it sends, in one commit with what it wrote."""
-    current = _check(tx, run)
     made = outbox.runs(session.settings.clock.now())
     if made:
         tx.add_handler_runs(made)
