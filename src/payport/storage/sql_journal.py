@@ -133,6 +133,8 @@ class SqlJournal(SqlUnit):
 
     def operation(self, operation_id: str, *, lock: bool = False) -> OperationRecord | None:
         """See `Transaction.operation`."""
+        if lock:
+            self._by_key.clear()
         statement = self._sql.operation_locked if lock else self._sql.operation
         return self._one(rows.operation_from, statement, this_id=operation_id)
 

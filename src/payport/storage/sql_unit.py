@@ -43,7 +43,7 @@ class SqlUnit:
         #: Payments as the store holds them, to write only what changed of their refs and refunds.
         self._stored: dict[str, PaymentIntent] = {}
         #: Operations by their keys, which one delivery asks for more than once; until one is
-        #: written, or a payment is locked, whose operations others wrote while this one waited.
+        #: written, or a row is locked: others may have written while this one waited for it.
         self._by_key: dict[str, OperationRecord | None] = {}
 
     def check(self) -> None:
