@@ -66,6 +66,8 @@ class Session:
         # Shared too: how often the provider is read because of what anybody may have sent.
         self.hints: Allowance = hints or Allowance(HINTS_PER_SECOND, settings.clock.monotonic)
         self._provider = provider
+        #: The provider once more, when it was seen to be one: asking takes as long as a signature.
+        self._receiving: ReceivesWebhooks | None = None
         # Shared by the scopes of one client: they have one provider, so one account.
         self._accounts = accounts if accounts is not None else {}
 
@@ -97,11 +99,13 @@ class Session:
         Raises:
             UnsupportedOperation: It sends none.
         """
-        self.spec.require(Capability.WEBHOOKS, operation=operation)
-        if not isinstance(self._provider, ReceivesWebhooks):
-            message = "the adapter reads no webhooks: it lacks parse_webhook and read_webhook"
-            raise UnsupportedOperation(message, operation=operation, provider=self.spec.name)
-        return self._provider
+        if self._receiving is None:
+            self.spec.require(Capability.WEBHOOKS, operation=operation)
+            if not isinstance(self._provider, ReceivesWebhooks):
+                message = "the adapter reads no webhooks: it lacks parse_webhook and read_webhook"
+                raise UnsupportedOperation(message, operation=operation, provider=self.spec.name)
+            self._receiving = self._provider
+        return self._receiving
 
     def scoped(self, scope: str) -> Session:
         """The same session in another order space."""

@@ -141,9 +141,10 @@ def hint(ref: str, now: datetime) -> Delivery:
         occurred_at=now,
         attempt_ref=ref,
     )
+#: Made once: `json.dumps` would make an encoder each time.
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def fingerprint(*said: Any) -> str:
     """A digest of JSON values, the same however they were written down."""
-    canonical = json.dumps(said, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(_canonical(said).encode()).hexdigest()

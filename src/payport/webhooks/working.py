@@ -19,7 +19,13 @@ from payport.webhooks.delivering import (
     deliver,
     release_runs,
 )
-from payport.webhooks.processing import claim_due, claim_one, process, release
+from payport.webhooks.processing import (
+    claim_due,
+    claim_one,
+    process,
+    process_together,
+    release,
+)
 
 if TYPE_CHECKING:
     from payport.operations.session import Session
@@ -47,11 +53,27 @@ def work_due(session: Session, operations: Operations, enough: Callable[[], bool
 def work_batch(session: Session, operations: Operations, enough: Callable[[], bool]) -> Steps[int]:
     """Try what is due, but not more than a batch. Returns how much was tried."""
     rows = yield from claim_due(session, BATCH)
-    tried = yield from _each(session, rows, lambda row: process(session, row), release, enough)
+    tried = yield from _processed(session, rows, enough)
     if enough():
         return tried
     runs = yield from claim_due_runs(session, BATCH)
     return tried + (yield from _delivered(session, operations, runs, enough))
+
+
+def _processed(
+    session: Session, rows: Sequence[InboxRow], enough: Callable[[], bool]
+) -> Steps[int]:
+    """Process what was claimed: together what can be, the rest one by one."""
+    left = rows
+    if rows and not enough():
+        try:
+            left = yield from process_together(session, rows)
+        except Exception:
+            with contextlib.suppress(PayportError):
+                yield from release(session, rows)
+            raise
+    tried = yield from _each(session, left, lambda row: process(session, row), release, enough)
+    return len(rows) - len(left) + tried
 
 
 def work_one(session: Session, operations: Operations, row_id: str) -> Steps[InboxState]:
