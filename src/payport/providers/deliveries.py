@@ -18,12 +18,20 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from payport.domain.facts import Facts
 from payport.domain.identifiers import Environment
+from payport.domain.payout import PayoutFact
 from payport.domain.secrets import NOTHING, Sealed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Delivery", "ReceivesWebhooks", "Statement", "WebhookRequest", "fingerprint"]
+__all__ = [
+    "Delivery",
+    "ReceivesWebhooks",
+    "Statement",
+    "Subject",
+    "WebhookRequest",
+    "fingerprint",
+]
 
 
 @runtime_checkable
@@ -109,6 +117,20 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """
+    An object of the provider's that is no payment, and can be read: see `ReadsSubjects`.
+
+    Attributes:
+        kind: The provider's word for what it is.
+        ref: The provider's id of it.
+    """
+
+    kind: str
+    ref: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     """
     What a delivery says.
@@ -116,11 +138,16 @@ class Statement:
     Attributes:
         facts: What it says of money; None where payport has no meaning for it. Their `tag` is
             always the payment's.
+        payout: What it says of a payout.
+        subject: What to read where it is not to be trusted, if that is not the payment named by
+            the delivery's `attempt_ref`.
         needs_fetch: Whether the object must be read before it can be trusted, such as when the
             payload is of another API version, or is only a hint.
     """
 
     facts: Facts | None = None
+    payout: PayoutFact | None = None
+    subject: Subject | None = None
     needs_fetch: bool = False
     raw: Sealed[Any] = field(default=NOTHING, compare=False, repr=False)
 

@@ -70,6 +70,13 @@ class Capability(StrEnum):
     LIST_REFUNDS = "list_refunds"
     #: It sends webhooks.
     WEBHOOKS = "webhooks"
+    #: Its webhooks tell of payouts.
+    PAYOUTS = "payouts"
+    #: What a webhook is about can be read where that is no payment: it is
+    #: `payport.providers.events.ReadsSubjects`.
+    RETRIEVE_SUBJECT = "retrieve_subject"
+    #: What it told can be listed, delivered or not: it is `payport.providers.events.ListsEvents`.
+    LIST_EVENTS = "list_events"
     #: Saved methods can be charged while the customer is absent.
     OFF_SESSION = "off_session"
     #: Methods can be saved with a payment.
@@ -146,6 +153,8 @@ class ProviderSpec:
             none is named. Below what the provider allows, so that it does not have to refuse.
         unstorable: Names of request fields that must never enter a journal. A request that holds
             one of them says `storable=False`, which is what keeps it out; the contract compares.
+        events_kept: For how long what it told can be listed; None where that is for ever, or not
+            at all.
         fake: Whether it moves no money at all: then scope and store may be left out.
     """
 
@@ -158,6 +167,7 @@ class ProviderSpec:
     steps: Mapping[str, int] = field(default_factory=dict[str, int])
     rates: Mapping[Environment, int] = field(default_factory=dict[Environment, int])
     unstorable: frozenset[str] = frozenset()
+    events_kept: timedelta | None = None
     fake: bool = False
 
     def has(self, capability: Capability) -> bool:

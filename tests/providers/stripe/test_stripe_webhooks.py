@@ -335,7 +335,7 @@ def test_another_version_makes_no_money(version: str | None) -> None:
         ("weather.changed", {}),
         ("weather.changed", payment()),
         ("customer.created", {"id": "cus_1", "object": "customer"}),
-        ("payout.paid", {"id": "po_1", "object": "payout", "amount": 5}),
+        ("transfer.created", {"id": "tr_1", "object": "transfer", "amount": 5}),
         ("charge.dispute.created", dispute(payment_intent=None)),
         ("charge.succeeded", charge(payment_intent=None)),
     ],

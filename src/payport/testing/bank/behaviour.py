@@ -41,6 +41,7 @@ class Behaviour:
         batches: How many statements a webhook holds at most. With more than one they have no id.
         declines_with: The HTTP status of a decline: 402, or 200 where it is an answer like others.
         search_lag: How long after it was made an object is found.
+        events_kept: For how long what it told is listed; None for ever.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Behaviour:
     batches: int = 1
     declines_with: int = 200
     search_lag: timedelta = timedelta()
+    events_kept: timedelta | None = None
     spec: ProviderSpec = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -79,6 +81,7 @@ class Behaviour:
             capabilities=ALL_CAPABILITIES - self.lacks,
             idempotency=self.idempotency,
             resolution=self.resolution,
+            events_kept=self.events_kept,
             fake=True,
         )
 
@@ -107,6 +110,7 @@ def stripe_like() -> Behaviour:
         running_total=True,
         whole_seconds=True,
         declines_with=402,
+        events_kept=timedelta(days=30),
     )
 
 
@@ -133,6 +137,8 @@ def adyen_like() -> Behaviour:
                 Capability.FIND,
                 Capability.LIST_PAYMENTS,
                 Capability.LIST_REFUNDS,
+                Capability.LIST_EVENTS,
+                Capability.RETRIEVE_SUBJECT,
             }
         ),
         acknowledges=True,

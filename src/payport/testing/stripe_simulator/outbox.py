@@ -100,6 +100,7 @@ class Outbox:
         self._pending: deque[Event] = deque()
         self.endpoints: list[Endpoint] = []
         events.listeners.append(self._add)
+        events.undelivered = self._undelivered
 
     def _add(self, event: Event) -> None:
         self._pending.append(event)
@@ -113,6 +114,13 @@ class Outbox:
         """What nobody took yet."""
         with self._bank.open():
             return tuple(self._pending)
+
+    def _undelivered(self) -> set[str]:
+        """What some address was not given; where there is no address, what nobody took yet."""
+        if not self.endpoints:
+            return {event.id for event in self._pending}
+        by_address = [(e.waits_for, e.underway, e.given_up) for e in self.endpoints]
+        return {ref for lists in by_address for refs in lists for ref in refs}
 
     def take(
         self, *, duplicate: int = 0, shuffle: int | None = None, api_version: str = API_VERSION
