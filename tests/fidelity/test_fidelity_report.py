@@ -109,4 +109,4 @@ def test_an_endpoint_that_is_not_called_is_told(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sections, "called", lambda *about: called(*about)[:-1])
     told = sections.calls_made()
     assert told.faults == ("sync: retrieve_event was never called",)
-    assert "30 of 31 endpoints called sync, 31 async, 1 faults" in told.summary
+    assert "33 of 34 endpoints called sync, 34 async, 1 faults" in told.summary
