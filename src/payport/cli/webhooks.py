@@ -205,12 +205,12 @@ def _backfill(
 
     What came before stays as it is. A worker then processes what is new.
     """
-    moment = _moment(since)
+    begins = _begins(since)
     found = Backfill(new=0, known=0, conflicts=0, next_cursor=cursor)
     with line.client() as client, line.out.progress("Reading") as progress:
         try:
             while (read := found.new + found.known + found.conflicts) < limit:
-                found = _further(client, moment, found, min(_MOST, limit - read))
+                found = _further(client, begins, found, min(_MOST, limit - read))
                 progress(f"{found.new} new, {found.known} known")
                 if found.next_cursor is None:
                     break
@@ -226,7 +226,7 @@ def _backfill(
     return ExitCode.ATTENTION if found.conflicts else ExitCode.OK
 
 
-def _further(client: Client, since: datetime, found: Backfill, limit: int) -> Backfill:
+def _further(client: Client, since: datetime | timedelta, found: Backfill, limit: int) -> Backfill:
     """What was found, and what is found after it."""
     more: Backfill = client.do(
         lambda pay: pay.webhooks.backfill(since=since, cursor=found.next_cursor, limit=limit)
@@ -239,10 +239,10 @@ def _further(client: Client, since: datetime, found: Backfill, limit: int) -> Ba
     )
 
 
-def _moment(since: str) -> datetime:
+def _begins(since: str) -> datetime | timedelta:
     ago = _AGO.fullmatch(since)
     if ago is not None:
-        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        return timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
         moment = datetime.fromisoformat(since)
     except ValueError:

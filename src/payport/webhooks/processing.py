@@ -179,7 +179,7 @@ def _done(tx: Transaction, row: InboxRow, events: tuple[DomainEvent, ...]) -> _A
 def _nobodys(tx: Transaction, session: Session, row: InboxRow, said: Read) -> _Applied:
     """
     What is about no payment that is known here: look again soon for one that is not there yet, and
-    then keep it as foreign. What is about no payment at all has no meaning here, and is told so.
+    then keep it as foreign. What has no meaning here, or is about no payment at all, is told so.
     """
     if said.is_forgotten:
         return _done(tx, row, ())
@@ -187,6 +187,8 @@ def _nobodys(tx: Transaction, session: Session, row: InboxRow, said: Read) -> _A
     if not names_something:
         return _done(tx, row, tell_unmapped(tx, session, row, None))
     if row.tries >= len(_LOOKS):
+        if said.facts is None and not said.awaits:
+            return _done(tx, row, tell_unmapped(tx, session, row, None))
         return _Applied(_saved(tx, row, InboxState.FOREIGN, None))
     again = replace(row, tries=row.tries + 1)
     return _Applied(_later(tx, session, again, _LOOKS[row.tries], _NOT_YET))
