@@ -8,7 +8,9 @@ from payport.client.listing import AsyncListing, Listing
 from payport.client.validation import check_delivery_id
 from payport.client.webhook_steps import (
     DEFAULT_POLL,
+    MOST_EVENTS,
     as_operations,
+    backfilled,
     check_provider,
     checked_age,
     checked_poll,
@@ -24,12 +26,13 @@ from payport.webhooks.working import work_due, work_one
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from payport.client.runners import AsyncRunner, Runner
     from payport.client.webhook_steps import AsyncStop, Stop
     from payport.operations.session import Session
     from payport.storage.base import HandlerRun, InboxRow, InboxState
+    from payport.webhooks.backfilling import Backfill
     from payport.webhooks.keeping import InboxStats
 
 __all__ = ["AsyncWebhooks", "Webhooks"]
@@ -70,6 +73,29 @@ class Webhooks:
         """
         check_provider(self._session, provider)
         return self._drive(receive(self._session, body=body, headers=headers, url=url))
+
+    def backfill(
+        self, *, since: datetime | timedelta, cursor: str | None = None, limit: int = MOST_EVENTS
+    ) -> Backfill:
+        """
+        Read what the provider told since then from its own list into the inbox, the newest first:
+        what no webhook brought, because the endpoint was down, or missing, or not told of it.
+
+        What came before is known and stays as it is. Nothing is applied here: that is `process_due`
+        or a worker.
+
+        Args:
+            since: An aware moment, or how long ago.
+            cursor: Where an earlier call ended, or failed, to go on there.
+            limit: So many events at most; each 100 of them are a request and a commit.
+
+        Raises:
+            InvalidRequest: That is longer ago than the provider keeps it, or it is no moment.
+            ProviderFault: The provider did not tell. What was read before is stored; the error's
+                note says where to go on.
+            UnsupportedOperation: The provider keeps no list of what it told.
+        """
+        return self._drive(backfilled(self._session, since, cursor, limit))
 
     def process_one(self, delivery: str) -> InboxState:
         """
@@ -178,6 +204,12 @@ class AsyncWebhooks:
         """See `Webhooks.receive`."""
         check_provider(self._session, provider)
         return await self._drive(receive(self._session, body=body, headers=headers, url=url))
+
+    async def backfill(
+        self, *, since: datetime | timedelta, cursor: str | None = None, limit: int = MOST_EVENTS
+    ) -> Backfill:
+        """See `Webhooks.backfill`."""
+        return await self._drive(backfilled(self._session, since, cursor, limit))
 
     async def process_one(self, delivery: str) -> InboxState:
         """See `Webhooks.process_one`."""

@@ -70,6 +70,13 @@ class Capability(StrEnum):
     LIST_REFUNDS = "list_refunds"
     #: It sends webhooks.
     WEBHOOKS = "webhooks"
+    #: Its webhooks tell of payouts.
+    PAYOUTS = "payouts"
+    #: What a webhook is about can be read where that is no payment: it is
+    #: `payport.providers.events.ReadsSubjects`.
+    RETRIEVE_SUBJECT = "retrieve_subject"
+    #: What it told can be listed, delivered or not: it is `payport.providers.events.ListsEvents`.
+    LIST_EVENTS = "list_events"
     #: Saved methods can be charged while the customer is absent.
     OFF_SESSION = "off_session"
     #: Methods can be saved with a payment.
@@ -156,6 +163,8 @@ class ProviderSpec:
         takes_action_results: Whether the application hands in what a customer's action brought;
             elsewhere the provider hears of it by itself.
         cancels_lost: Whether a payment whose answer was lost can be ended by our key alone.
+        events_kept: For how long what it told can be listed; None where that is for ever, or not
+            at all.
         fake: Whether it moves no money at all: then scope and store may be left out.
     """
 
@@ -171,6 +180,7 @@ class ProviderSpec:
     signs_webhooks: bool = True
     takes_action_results: bool = False
     cancels_lost: bool = False
+    events_kept: timedelta | None = None
     fake: bool = False
 
     def has(self, capability: Capability) -> bool:

@@ -207,7 +207,7 @@ def event_row(event: DomainEvent, at: datetime) -> dict[str, Any]:
     return {
         "id": event.id,
         "kind": event.kind,
-        "payment_id": event.payment_id,
+        "payment_id": event.aggregate_id,
         "occurred_at": event.occurred_at,
         "learned_at": at,
         "document": _to_json(type(event), event),

@@ -270,9 +270,9 @@ class SqlJournal(SqlUnit):
         """See `Transaction.event`."""
         return self._one(rows.event_from, self._sql.event, this_id=event_id)
 
-    def events(self, payment_id: str) -> Sequence[DomainEvent]:
+    def events(self, aggregate_id: str) -> Sequence[DomainEvent]:
         """See `Transaction.events`."""
-        found = self._all(self._sql.events, this_payment_id=payment_id)
+        found = self._all(self._sql.events, this_payment_id=aggregate_id)
         return [self._read(rows.event_from, row) for row in found]
 
 

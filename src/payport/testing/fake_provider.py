@@ -20,6 +20,7 @@ from payport.domain.identifiers import Environment
 from payport.domain.secrets import Secret
 from payport.operations.clock import Clock
 from payport.providers.deliveries import WebhookRequest
+from payport.providers.events import AsyncEventsProvider, SyncEventsProvider
 from payport.providers.listings import AsyncListingProvider, SyncListingProvider
 from payport.providers.webhook_secrets import WebhookSecret
 from payport.testing.bank.bank import Bank
@@ -35,7 +36,7 @@ __all__ = ["AsyncFakeProvider", "FakeProvider"]
 
 ACCOUNT: Final = "acct_fake"
 #: What can be scripted of a fake beside the operations that every provider has.
-LISTINGS: Final = ("list_payments", "list_refunds")
+LISTINGS: Final = ("list_payments", "list_refunds", "list_events", "retrieve_subject")
 API_KEY: Final = "fake_key_0001"
 
 
@@ -196,7 +197,7 @@ class _Controls:
         return outbox.take(duplicate=duplicate, shuffle=shuffle, api_version=api_version)
 
 
-class FakeProvider(_Controls, SyncListingProvider[FakeAdapter]):
+class FakeProvider(_Controls, SyncListingProvider[FakeAdapter], SyncEventsProvider[FakeAdapter]):
     """
     The fake, blocking. A `PaymentProvider` that `ListsPayments`.
 
@@ -257,7 +258,9 @@ class FakeProvider(_Controls, SyncListingProvider[FakeAdapter]):
         return delivered
 
 
-class AsyncFakeProvider(_Controls, AsyncListingProvider[FakeAdapter]):
+class AsyncFakeProvider(
+    _Controls, AsyncListingProvider[FakeAdapter], AsyncEventsProvider[FakeAdapter]
+):
     """The fake, awaited. An `AsyncPaymentProvider`. See `FakeProvider`."""
 
     def __init__(

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from payport.operations.session import Session
+    from payport.providers.events import ToldEvent
     from payport.storage.base import Transaction
 
-__all__ = ["MAX_BODY", "Receipt", "ReceiptStatus", "receive"]
+__all__ = ["MAX_BODY", "Receipt", "ReceiptStatus", "put", "receive", "rows_of"]
 
 _log = logging.getLogger("payport.webhooks")
 
@@ -223,3 +224,16 @@ def _contradicted(tx: Transaction, there: InboxRow, row: InboxRow, now: datetime
             due_at=now if again else stored.due_at,
         )
     )
+
+
+# -- what the provider lists ----------------------------------------------------------------------
+
+
+def rows_of(session: Session, told: ToldEvent, now: datetime) -> list[InboxRow]:
+    """The row of an event that the provider listed: as if its webhook had brought it."""
+    return _rows(session, [told.delivery], told.body, now)
+
+
+def put(tx: Transaction, session: Session, row: InboxRow, now: datetime) -> ReceiptStatus:
+    """Store one row in a transaction of the caller's, and say what became of it."""
+    return _stored(tx, session, [row], now, None).status

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from payport.domain.errors import PayportError
 from payport.storage.base import HandlerRun, InboxRow, InboxState
+from payport.webhooks.claiming import claim_due, claim_one, release
 from payport.webhooks.delivering import (
     Operations,
     claim_due_runs,
@@ -19,13 +20,7 @@ from payport.webhooks.delivering import (
     deliver,
     release_runs,
 )
-from payport.webhooks.processing import (
-    claim_due,
-    claim_one,
-    process,
-    process_together,
-    release,
-)
+from payport.webhooks.processing import process, process_together
 
 if TYPE_CHECKING:
     from payport.operations.session import Session

@@ -45,6 +45,7 @@ class Behaviour:
             there.
         signs_webhooks: Whether webhooks are signed. Where not, each holds the id of what changed,
             and nothing else.
+        events_kept: For how long what it told is listed; None for ever.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Behaviour:
     search_lag: timedelta = timedelta()
     pages: bool = False
     signs_webhooks: bool = True
+    events_kept: timedelta | None = None
     spec: ProviderSpec = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -86,6 +88,7 @@ class Behaviour:
             idempotency=self.idempotency,
             resolution=self.resolution,
             signs_webhooks=self.signs_webhooks,
+            events_kept=self.events_kept,
             fake=True,
         )
 
@@ -114,6 +117,7 @@ def stripe_like() -> Behaviour:
         running_total=True,
         whole_seconds=True,
         declines_with=402,
+        events_kept=timedelta(days=30),
     )
 
 
@@ -140,6 +144,8 @@ def adyen_like() -> Behaviour:
                 Capability.FIND,
                 Capability.LIST_PAYMENTS,
                 Capability.LIST_REFUNDS,
+                Capability.LIST_EVENTS,
+                Capability.RETRIEVE_SUBJECT,
             }
         ),
         acknowledges=True,
