@@ -80,7 +80,7 @@ class HoldSteps(OperationSteps):
         check_capture(stored, amount)
         held = next(a for a in stored.attempts if a.status is AttemptStatus.AUTHORIZED)
         if final and amount.minor < stored.capturable.minor:
-            self._require(Capability.PARTIAL_CAPTURE, _CAPTURE)
+            beginning.spec.require(Capability.PARTIAL_CAPTURE, operation=_CAPTURE)
         command = CapturePayment(
             payment_id=stored.id,
             payment_ref=held.ref,
@@ -100,7 +100,8 @@ class HoldSteps(OperationSteps):
     def _canceled(self, payment_id: str) -> Steps[PaymentIntent]:
         intent = yield from self._session.load(payment_id, _CANCEL)
         if intent.provider_ref is not None:
-            self._require(Capability.CANCEL, _CANCEL)
+            spec = self._session.at(intent, _CANCEL).spec
+            spec.require(Capability.CANCEL, operation=_CANCEL)
         plan = self._cancel_plan(intent, _check_cancel, reference="", named=_CANCEL)
         return (yield from self._carried_out(plan))
 
@@ -152,7 +153,7 @@ class HoldSteps(OperationSteps):
             number=intent.attempt,
         )
         facts = Facts(attempt_ref=intent.id, attempts=(fact,))
-        concluding = self._session.journal.concluding
+        concluding = self._session.concluding
         return concluding.learn(beginning.tx, intent, facts, beginning.now).intent
 
 

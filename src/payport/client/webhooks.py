@@ -9,7 +9,6 @@ from payport.client.validation import check_delivery_id
 from payport.client.webhook_steps import (
     DEFAULT_POLL,
     as_operations,
-    check_provider,
     checked_age,
     checked_poll,
     delivery_listing,
@@ -60,16 +59,16 @@ class Webhooks:
             body: The raw bytes, before any parsing: the signature covers them.
             headers: All of them.
             url: The address it came to, for providers that sign it.
-            provider: The name of the provider whose endpoint it came to, where there are several;
-                this client's if left out.
+            provider: The name of the provider whose endpoint it came to; needed where the client has
+                several, and this client's only one if left out.
 
         Raises:
             WebhookRejected: Too large, wrongly signed, too old or malformed: answer its `status`.
             StoreUnavailable: It could not be stored: answer 503, so that it is sent again.
-            InvalidRequest: It is another provider's: hand it to that one's client.
+            InvalidRequest: This client has no such provider, or has several and none is named.
         """
-        check_provider(self._session, provider)
-        return self._drive(receive(self._session, body=body, headers=headers, url=url))
+        line = self._session.line(provider, "webhooks.receive")
+        return self._drive(receive(line, body=body, headers=headers, url=url))
 
     def process_one(self, delivery: str) -> InboxState:
         """
@@ -176,8 +175,8 @@ class AsyncWebhooks:
         provider: str | None = None,
     ) -> Receipt:
         """See `Webhooks.receive`."""
-        check_provider(self._session, provider)
-        return await self._drive(receive(self._session, body=body, headers=headers, url=url))
+        line = self._session.line(provider, "webhooks.receive")
+        return await self._drive(receive(line, body=body, headers=headers, url=url))
 
     async def process_one(self, delivery: str) -> InboxState:
         """See `Webhooks.process_one`."""

@@ -55,7 +55,8 @@ class Processed:
 
 def is_ours(session: Session, row: InboxRow) -> bool:
     """Whether a delivery is this client's to process: others may share the store."""
-    return (row.provider, row.environment) == (session.spec.name, session.environment)
+    names = {line.spec.name for line in session.lines}
+    return row.provider in names and row.environment == session.environment
 
 
 # -- claims ---------------------------------------------------------------------------------------
@@ -251,7 +252,7 @@ def _applied(tx: Transaction, session: Session, claimed: InboxRow, read: _Read) 
     found = _payment(tx, session, row)
     if found is None:
         return _Applied(_unknown(tx, session, row))
-    if (found.provider, found.account) != (row.provider, session.known_account):
+    if not found.is_known_at(row.provider, session.known_account or ""):
         why = f"our tag on it is of a payment at {found.provider} account {found.account}"
         return _Applied(_saved(tx, row, InboxState.QUARANTINED, why))
     intent = tx.payment(found.id, lock=True) or found
