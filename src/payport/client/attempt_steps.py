@@ -159,7 +159,7 @@ class AttemptSteps(OperationSteps):
             # What is not said is as it was said first; so that saying otherwise later is seen.
             given = replace(given, off_session=first.off_session)
         attempt = intent.attempt if number is None else number
-        plan = self._try_plan(intent, first, attempt, given, _CONFIRM)
+        plan = self._try_plan(intent, first, given, number=attempt, named=_CONFIRM)
         yield from self._voided(intent, plan)
         return (yield from self._carried_out(plan))
 
@@ -177,7 +177,9 @@ class AttemptSteps(OperationSteps):
                 operation=_CREATE,
                 reference=reference,
             )
-        plan = self._try_plan(intent, first, number, asked.try_terms(terms), _CREATE, hints)
+        plan = self._try_plan(
+            intent, first, asked.try_terms(terms), number=number, named=_CREATE, hints=hints
+        )
         yield from self._voided(intent, plan)
         return (yield from self._carried_out(plan))
 
@@ -185,8 +187,9 @@ class AttemptSteps(OperationSteps):
         self,
         known: PaymentIntent,
         first: Terms | None,
-        number: int,
         given: asked.TryTerms,
+        *,
+        number: int,
         named: str,
         hints: asked.Hints = asked.NO_HINTS,
     ) -> Plan:

@@ -59,8 +59,8 @@ class Webhooks:
             body: The raw bytes, before any parsing: the signature covers them.
             headers: All of them.
             url: The address it came to, for providers that sign it.
-            provider: The name of the provider whose endpoint it came to; needed where the client has
-                several, and this client's only one if left out.
+            provider: The name of the provider whose endpoint it came to. May be left out where the
+                client has one.
 
         Raises:
             WebhookRejected: Too large, wrongly signed, too old or malformed: answer its `status`.

@@ -116,6 +116,7 @@ class Route:
 
 def _latest(intent: PaymentIntent) -> str | None:
     del intent
+    return None
 
 
 #: The route of a client with one provider.

@@ -154,7 +154,7 @@ class Preparing:
             free = self._freed(tx, known, stored, account, route)
             if free is None:
                 return Prepared(record=known, intent=stored)
-            moved = self._written(tx, plan, free, account, owner, route)
+            moved = self._written(tx, plan, free, account, owner=owner, route=route)
             record = _continued(moved.record, known)
             tx.reroute_operation(known, record)
             return replace(moved, record=record)
@@ -162,7 +162,7 @@ class Preparing:
             if not route.may_take(stored):
                 check_home(stored, self._spec.name, account, plan.named)
             stored = stored.moved(self._spec.name, account.id)
-        prepared = self._written(tx, plan, stored, account, owner, route)
+        prepared = self._written(tx, plan, stored, account, owner=owner, route=route)
         tx.insert_operation(prepared.record)
         return prepared
 
@@ -200,13 +200,14 @@ class Preparing:
         plan: Plan,
         stored: PaymentIntent | None,
         account: Account,
+        *,
         owner: str,
         route: Route,
     ) -> Prepared:
         """The payment written with the operation begun on it, and the operation's row to write."""
         now = self._settings.clock.now()
         key = self._key(plan, account)
-        begun = plan.begin(self._beginning(tx, stored, account, now, key))
+        begun = plan.begin(self._beginning(tx, stored, account, now=now, key=key))
         message = self._message(begun, key)
         record = self._row(plan, begun, message, account, now)
         more: dict[str, Any] = {"key": key, "baseline": baseline(stored), "route": route.reason}
@@ -224,6 +225,7 @@ class Preparing:
         tx: Transaction,
         stored: PaymentIntent | None,
         account: Account,
+        *,
         now: datetime,
         key: str,
         earlier: Command | None = None,
@@ -346,9 +348,9 @@ class Preparing:
                 tx,
                 released(intent, record, Certainty.NO_EFFECT, ""),
                 account,
-                now,
-                record.key,
-                message.command if message is not None else None,
+                now=now,
+                key=record.key,
+                earlier=message.command if message is not None else None,
             )
             intent, message = self._begun_again(plan.begin(beginning), beginning, message)
         claimed = replace(

@@ -13,7 +13,7 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from payport.domain.errors import StoreUnavailable
 from payport.domain.outcomes import FailureKind
@@ -311,7 +311,8 @@ class _Tally:
             self._counts[_COUNTED[record.state]] += 1
 
     def recovered(self) -> Recovered:
-        return Recovered(**self._counts, stopped=self.stopped)
+        counts: dict[str, Any] = dict(self._counts)
+        return Recovered(**counts, stopped=self.stopped)
 
 
 _COUNTED = {

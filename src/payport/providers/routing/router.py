@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from payport.domain.errors import ConfigurationError, InvalidRequest
+from payport.providers.base import AsyncPaymentProvider, PaymentProvider
 from payport.providers.routing.rules import Asked, Candidate, Rule
 from payport.providers.spec import IdempotencyProfile, Limits, ProviderSpec, Resolution
 
@@ -154,7 +155,7 @@ class _Routing(Generic[P]):
         )
 
 
-class Router(_Routing["PaymentProvider"]):
+class Router(_Routing[PaymentProvider]):
     """
     Several providers, blocking, for a `Payport`.
 
@@ -181,7 +182,7 @@ class Router(_Routing["PaymentProvider"]):
                 stack.callback(provider.close)
 
 
-class AsyncRouter(_Routing["AsyncPaymentProvider"]):
+class AsyncRouter(_Routing[AsyncPaymentProvider]):
     """Several providers, awaited, for an `AsyncPayport`. See `Router`."""
 
     _awaited = True

@@ -31,7 +31,9 @@ _METHOD: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,49}")
 
 
 def _could(spec: ProviderSpec) -> PayportError | None:
+    """Any provider could, as far as is known."""
     del spec
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
