@@ -1,11 +1,11 @@
 """
 Steps: what an operation does, written once as a generator, and the two loops that carry it out.
 
-A step is a function of the ports (store, provider, sleep). The generator yields it; the sync loop
+A step is a function of the ports (store, sleep, threads). The generator yields it; the sync loop
 calls it, the async loop awaits what it returns. `transact`, `ask` and `wait` make typed steps:
 
     intent = yield from transact(lambda tx: tx.payment(payment_id))
-    outcome = yield from ask(lambda provider: provider.retrieve_payment(ref, call))
+    outcome = yield from ask(lambda provider: provider.retrieve_payment(ref, call), provider)
 
 What a step raises is thrown into the generator at the `yield`, so `try` works there as usual.
 """
@@ -23,6 +23,7 @@ from payport.domain.errors import ConfigurationError, StoreConflict
 if TYPE_CHECKING:
     from payport.operations.threads import Threads
     from payport.providers.base import AsyncPaymentProvider, PaymentProvider
+    from payport.providers.routing.router import AsyncRouter, Router
     from payport.storage.base import AsyncStore, Store, Transaction
     from payport.storage.grouping import AsyncGrouped, Grouped
 
@@ -53,10 +54,10 @@ Steps: TypeAlias = Generator[Step, Any, T]
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What blocking steps are done with."""
+    """What blocking steps are done with, and whom to close in the end."""
 
     store: Store
-    provider: PaymentProvider
+    provider: PaymentProvider | Router
     sleep: Callable[[float], None]
     grouped: Grouped | None = None
 
@@ -82,10 +83,10 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class AsyncPorts:
-    """What awaited steps are done with."""
+    """What awaited steps are done with, and whom to close in the end."""
 
     store: AsyncStore
-    provider: AsyncPaymentProvider
+    provider: AsyncPaymentProvider | AsyncRouter
     sleep: Callable[[float], Awaitable[None]]
     grouped: AsyncGrouped | None = None
     threads: Threads | None = None
@@ -141,9 +142,9 @@ def transact_patiently(work: Callable[[Transaction], T]) -> Steps[T]:
     return (yield from transact(work))
 
 
-def ask(question: Callable[[PaymentProvider], T]) -> Steps[T]:
-    """One call to the provider. In the async loop `question` returns what is awaited."""
-    result: T = yield lambda ports: question(ports.provider)
+def ask(question: Callable[[PaymentProvider], T], provider: PaymentProvider) -> Steps[T]:
+    """One call to a provider. In the async loop `question` returns what is awaited."""
+    result: T = yield lambda _: question(provider)
     return result
 
 

@@ -153,6 +153,9 @@ class ProviderSpec:
         resolution: The ways to learn an unknown outcome, in order. The last one is REVIEW.
         exponents: Where the provider counts a currency's minor units otherwise than ISO 4217.
         steps: Where amounts have to be multiples of so many minor units.
+        currencies: What it takes, by ISO 4217; None where it is not told.
+        token_prefixes: What its names of payment methods and customers begin with, where that tells
+            them from every other provider's; none where it does not.
         rates: How many requests a second to send at most, by environment; no limit of our own where
             none is named. Below what the provider allows, so that it does not have to refuse.
         unstorable: Names of request fields that must never enter a journal. A request that holds
@@ -176,6 +179,8 @@ class ProviderSpec:
     exponents: Mapping[str, int] = field(default_factory=dict[str, int])
     steps: Mapping[str, int] = field(default_factory=dict[str, int])
     rates: Mapping[Environment, int] = field(default_factory=dict[Environment, int])
+    currencies: frozenset[str] | None = None
+    token_prefixes: tuple[str, ...] = ()
     unstorable: frozenset[str] = frozenset()
     signs_webhooks: bool = True
     takes_action_results: bool = False
@@ -207,12 +212,20 @@ class ProviderSpec:
 
         Raises:
             UnsupportedOperation: It lacks a capability that the command needs.
-            InvalidRequest: The amount is more than it accepts, or finer.
+            InvalidRequest: The amount is more than it accepts, or finer, or in a currency that it
+                does not take.
         """
         for capability in needed_capabilities(command):
             self.require(capability, operation=command.operation)
         self._check_extras(command)
         amount = _amount(command)
+        if self.currencies is not None and amount.currency not in self.currencies:
+            raise InvalidRequest(
+                f"{self.name} takes no {amount.currency}",
+                operation=command.operation,
+                field="amount",
+                provider=self.name,
+            )
         if amount.minor > self.limits.max_amount:
             raise InvalidRequest(
                 f"{self.name} takes at most {self.limits.max_amount} minor units at once",

@@ -24,6 +24,7 @@ from payport.operations.records import OperationRecord, OperationState, Resoluti
 from payport.providers.commands import Operation
 from payport.storage.base import (
     FIXED,
+    ROUTED,
     HandlerRun,
     InboxRow,
     InboxState,
@@ -48,6 +49,7 @@ __all__ = [
     "handler_run_row",
     "operation_changes",
     "operation_from",
+    "operation_moves",
     "operation_row",
     "payment_changes",
     "payment_from",
@@ -82,8 +84,6 @@ def payment_row(intent: PaymentIntent) -> dict[str, Any]:
         "id": intent.id,
         "scope": intent.scope,
         "environment": intent.environment.value,
-        "provider": intent.provider,
-        "account": intent.account,
         "reference": intent.reference,
         "currency": intent.amount.currency,
         "created_at": intent.created_at,
@@ -94,6 +94,8 @@ def payment_row(intent: PaymentIntent) -> dict[str, Any]:
 def payment_changes(intent: PaymentIntent) -> dict[str, Any]:
     """The columns of a payment that change."""
     return {
+        "provider": intent.provider,
+        "account": intent.account,
         "status": intent.status.value,
         "amount": intent.amount.minor,
         "version": intent.version,
@@ -144,6 +146,11 @@ def operation_row(record: OperationRecord) -> dict[str, Any]:
 def operation_changes(record: OperationRecord) -> dict[str, Any]:
     """The columns of an operation that change."""
     return _plain(record, _OPERATION_CHANGING)
+
+
+def operation_moves(record: OperationRecord) -> dict[str, Any]:
+    """The columns of an operation that change when it goes to another provider."""
+    return _plain(record, (*_OPERATION_CHANGING, *ROUTED))
 
 
 def operation_from(row: Row) -> OperationRecord:

@@ -114,9 +114,9 @@ def _looked(tx: Transaction, session: Session, row: InboxRow, facts: Facts | Non
     """Apply what was read of an object that a hint named, to the payment that it says it is of."""
     now = session.settings.clock.now()
     found = hints.payment_read(tx, row, facts)
-    here = (row.provider, session.known_account)
+    account = session.known_account or ""
     events: tuple[DomainEvent, ...] = ()
-    if facts is not None and found is not None and (found.provider, found.account) == here:
+    if facts is not None and found is not None and found.is_known_at(row.provider, account):
         intent = tx.payment(found.id, lock=True) or found
         events = session.journal.concluding.observe(tx, intent, facts).events
     state = hints.looked(tx, row, now, changed=bool(events))
@@ -127,7 +127,7 @@ def _to_payment(
     tx: Transaction, session: Session, row: InboxRow, said: Read, intent: PaymentIntent
 ) -> Applied:
     """Apply what is about a payment that is known here."""
-    if (intent.provider, intent.account) != (row.provider, session.known_account):
+    if not intent.is_known_at(row.provider, session.known_account or ""):
         why = f"our tag on it is of a payment at {intent.provider} account {intent.account}"
         return Applied(save_state(tx, row, InboxState.QUARANTINED, why))
     if said.awaits:

@@ -24,7 +24,8 @@ _PROCESS: Final = "webhooks.process"
 
 def is_ours(session: Session, row: InboxRow) -> bool:
     """Whether a delivery is this client's to process: others may share the store."""
-    return (row.provider, row.environment) == (session.spec.name, session.environment)
+    names = {line.spec.name for line in session.lines}
+    return row.provider in names and row.environment == session.environment
 
 
 def claim_due(session: Session, limit: int) -> Steps[list[InboxRow]]:

@@ -29,6 +29,9 @@ class Behaviour:
 
     Attributes:
         name: For people.
+        provider: What its adapter is called, where operations and webhooks name it.
+        currencies: What it takes; None for all.
+        token_prefixes: What its saved methods and customers begin with, as its adapter declares it.
         idempotency: What it makes of keys. Without a life it ignores them.
         resolution: How an unknown outcome is learned from it, in order.
         lacks: What it cannot do.
@@ -62,6 +65,9 @@ class Behaviour:
     pages: bool = False
     signs_webhooks: bool = True
     events_kept: timedelta | None = None
+    provider: str = "fake"
+    currencies: frozenset[str] | None = None
+    token_prefixes: tuple[str, ...] = ()
     spec: ProviderSpec = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -83,7 +89,9 @@ class Behaviour:
 
     def _spec(self) -> ProviderSpec:
         return ProviderSpec(
-            name="fake",
+            name=self.provider,
+            currencies=self.currencies,
+            token_prefixes=self.token_prefixes,
             capabilities=ALL_CAPABILITIES - self.lacks,
             idempotency=self.idempotency,
             resolution=self.resolution,
