@@ -52,7 +52,7 @@ def test_the_pages_are_what_the_script_writes(script: Any, target: str) -> None:
 def test_a_changed_page_is_noticed(script: Any, guide: str, matrix: str) -> None:
     for text, old, new in (
         (guide, "life=None, scope", "life=timedelta(days=1), scope"),
-        (matrix, "| `find` | yes |", "| `find` | no |"),
+        (matrix, "| `refund` | yes |", "| `refund` | no |"),
     ):
         changed = text.replace(old, new)
         assert changed != text

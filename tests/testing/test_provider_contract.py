@@ -23,6 +23,8 @@ ACKNOWLEDGING = {
     Capability.FIND: "there is no search",
     Capability.LIST_PAYMENTS: "payments cannot be listed",
     Capability.LIST_REFUNDS: "refunds cannot be listed",
+    Capability.LIST_EVENTS: "what was told is not kept",
+    Capability.RETRIEVE_SUBJECT: "nothing can be read",
 }
 
 

@@ -11,13 +11,14 @@ if TYPE_CHECKING:
 
     from payport.providers.base import AsyncPaymentProvider, PaymentProvider
     from payport.providers.plugins import Plugin
+    from payport.providers.routing.router import AsyncRouter, Router
 
 __all__ = ["awaited_provider", "blocking_provider"]
 
 P = TypeVar("P")
 
 
-def blocking_provider(given: PaymentProvider | str) -> PaymentProvider:
+def blocking_provider(given: PaymentProvider | Router | str) -> PaymentProvider | Router:
     """
     The provider itself, or the blocking one of the adapter with this name.
 
@@ -25,22 +26,26 @@ def blocking_provider(given: PaymentProvider | str) -> PaymentProvider:
         ConfigurationError: There is no such adapter, it is broken, or the environment does not
             suffice.
     """
+    if not isinstance(given, str):
+        return given
     return _named(given, lambda plugin: plugin.from_env(), "Payport")
 
 
-def awaited_provider(given: AsyncPaymentProvider | str) -> AsyncPaymentProvider:
+def awaited_provider(
+    given: AsyncPaymentProvider | AsyncRouter | str,
+) -> AsyncPaymentProvider | AsyncRouter:
     """`blocking_provider`, awaited. Raises for an adapter that only blocks, too."""
+    if not isinstance(given, str):
+        return given
     return _named(given, _awaited, "AsyncPayport")
 
 
-def _named(given: P | str, make: Callable[[Plugin], P], client: str) -> P:
-    if not isinstance(given, str):
-        return given
+def _named(name: str, make: Callable[[Plugin], P], client: str) -> P:
     # Entry points are for who names one: importing what reads them takes 10 ms.
     from payport.providers.plugins import plugin_named  # noqa: PLC0415
 
     try:
-        return make(plugin_named(given))
+        return make(plugin_named(name))
     except ConfigurationError as error:
         error.operation = client
         raise

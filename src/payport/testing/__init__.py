@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from payport.testing.adyen_simulator.simulator import AdyenSimulator
     from payport.testing.bank.bank import Bank
     from payport.testing.bank.behaviour import (
         Behaviour,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CARDS",
+    "AdyenSimulator",
     "As",
     "Asked",
     "AsyncFakeProvider",
@@ -90,6 +92,7 @@ __all__ = [
 
 #: Which module of this package holds which names.
 _HOMES = {
+    "adyen_simulator.simulator": ("AdyenSimulator",),
     "bank.bank": ("Bank",),
     "bank.behaviour": ("Behaviour", "adyen_like", "keyless", "redirecting", "stripe_like"),
     "bank.books": ("Entry", "EntryKind", "Fees"),

@@ -22,6 +22,7 @@ from payport.testing._provider_contract.advice import advised
 from payport.testing._provider_contract.captures import CaptureChecks
 from payport.testing._provider_contract.declarations import DeclarationChecks
 from payport.testing._provider_contract.doubts import DoubtChecks
+from payport.testing._provider_contract.events import EventChecks
 from payport.testing._provider_contract.fake_harness import FakeHarness
 from payport.testing._provider_contract.forgeries import ForgeryChecks
 from payport.testing._provider_contract.harness import Harness, Rig, Sent
@@ -50,6 +51,7 @@ class ProviderContract(
     DoubtChecks,
     SendingChecks,
     WebhookChecks,
+    EventChecks,
     ForgeryChecks,
     HintChecks,
     MoneyChecks,

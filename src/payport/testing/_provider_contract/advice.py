@@ -40,6 +40,10 @@ GROUPS: Final[Mapping[str, str]] = {
         "list_payments and list_refunds return the newest first, whole and once; next_cursor "
         "names the last item of a page, and an item that cannot be read fails it."
     ),
+    "events": (
+        "list_events returns the newest first, whole and once, as the webhooks said it; "
+        "retrieve_subject reads what an event is about, and a payout is a PayoutFact."
+    ),
     "idempotency": (
         "Compare the IdempotencyProfile with what the processor does, and see that `key` reaches "
         "the request, is in no other one, and that the simulator keeps answers by it."

@@ -164,6 +164,8 @@ class ForgeryChecks(Checks):
 
     def test_what_the_bank_signs_twice_is_accepted_by_either(self, merchant: Merchant) -> None:
         self.signed(merchant)
+        if not merchant.harness.signs_with_all:
+            pytest.skip("the provider signs with one secret at a time")
         merchant.bank.sign_with(_OLD, _NEW)
         merchant.send(merchant.sale().creation())
         (request, *_) = merchant.harness.webhooks()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, cast
 
 import pytest
@@ -56,11 +57,13 @@ class Merchant:
         self.received: list[WebhookRequest] = []
         self.heard: list[Heard] = []
         self._numbers = itertools.count(1)
+        self._first_sent: dict[str, datetime] = {}
 
     def another(self, **options: Any) -> Merchant:
         """The same merchant in another process: another provider object at the same bank."""
         other = Merchant(self.harness, self.harness.make(**options))
         other._numbers = self._numbers
+        other._first_sent = self._first_sent
         return other
 
     def sale(self, amount: Money = PRICE) -> Sale:
@@ -94,7 +97,8 @@ class Merchant:
         carry_out: Callable[[Command, Call], Outcome] = getattr(
             self.provider, ask.command.operation
         )
-        return carry_out(ask.command, Call(key=ask.key, **how))
+        first_sent_at = self._first_sent.setdefault(ask.key, self.clock.now())
+        return carry_out(ask.command, Call(key=ask.key, first_sent_at=first_sent_at, **how))
 
     def find(self, ask: Ask) -> Outcome:
         """Look for what carries the operation's key."""

@@ -240,7 +240,8 @@ _STANDS: Final[Mapping[State, frozenset[AttemptStatus]]] = {
     State.READY: frozenset({_A.REQUIRES_CONFIRMATION}),
     State.CHALLENGED: frozenset({_A.REQUIRES_ACTION}),
     State.PENDING: frozenset({_A.PROCESSING}),
-    State.REFUSED: frozenset({_A.DECLINED}),
+    # Also what the customer let lapse before anything was decided.
+    State.REFUSED: frozenset({_A.DECLINED, _A.EXPIRED}),
     State.ERRORED: frozenset({_A.FAILED, _A.DECLINED}),
     State.HELD: frozenset({_A.AUTHORIZED}),
     State.DONE: frozenset({_A.SUCCEEDED}),

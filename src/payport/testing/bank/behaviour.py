@@ -29,6 +29,9 @@ class Behaviour:
 
     Attributes:
         name: For people.
+        provider: What its adapter is called, where operations and webhooks name it.
+        currencies: What it takes; None for all.
+        token_prefixes: What its saved methods and customers begin with, as its adapter declares it.
         idempotency: What it makes of keys. Without a life it ignores them.
         resolution: How an unknown outcome is learned from it, in order.
         lacks: What it cannot do.
@@ -45,6 +48,7 @@ class Behaviour:
             there.
         signs_webhooks: Whether webhooks are signed. Where not, each holds the id of what changed,
             and nothing else.
+        events_kept: For how long what it told is listed; None for ever.
     """
 
     name: str
@@ -60,6 +64,10 @@ class Behaviour:
     search_lag: timedelta = timedelta()
     pages: bool = False
     signs_webhooks: bool = True
+    events_kept: timedelta | None = None
+    provider: str = "fake"
+    currencies: frozenset[str] | None = None
+    token_prefixes: tuple[str, ...] = ()
     spec: ProviderSpec = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -81,11 +89,14 @@ class Behaviour:
 
     def _spec(self) -> ProviderSpec:
         return ProviderSpec(
-            name="fake",
+            name=self.provider,
+            currencies=self.currencies,
+            token_prefixes=self.token_prefixes,
             capabilities=ALL_CAPABILITIES - self.lacks,
             idempotency=self.idempotency,
             resolution=self.resolution,
             signs_webhooks=self.signs_webhooks,
+            events_kept=self.events_kept,
             fake=True,
         )
 
@@ -114,6 +125,7 @@ def stripe_like() -> Behaviour:
         running_total=True,
         whole_seconds=True,
         declines_with=402,
+        events_kept=timedelta(days=30),
     )
 
 
@@ -140,6 +152,8 @@ def adyen_like() -> Behaviour:
                 Capability.FIND,
                 Capability.LIST_PAYMENTS,
                 Capability.LIST_REFUNDS,
+                Capability.LIST_EVENTS,
+                Capability.RETRIEVE_SUBJECT,
             }
         ),
         acknowledges=True,

@@ -19,10 +19,17 @@ from payport.domain.errors import WebhookRejected
 from payport.domain.facts import Facts
 from payport.domain.identifiers import Environment
 from payport.domain.secrets import Sealed
-from payport.providers.deliveries import Delivery, Statement, WebhookRequest, fingerprint, hint
+from payport.providers.deliveries import (
+    Delivery,
+    Statement,
+    Subject,
+    WebhookRequest,
+    fingerprint,
+    hint,
+)
 from payport.providers.webhook_secrets import WebhookSecret, matched_secret
 from payport.testing.bank.records import Happening
-from payport.testing.fake.facts import facts_from, moment_from
+from payport.testing.fake.facts import facts_from, moment_from, payout_from
 from payport.testing.fake.outbox import (
     API_VERSION,
     MOST_SIGNATURES,
@@ -51,8 +58,9 @@ _ENVIRONMENTS: Final[Mapping[object, Environment]] = {
     "true": Environment.LIVE,
     "false": Environment.TEST,
 }
-#: Statements that payport has a meaning for. A payout has none yet.
-_MEANT: Final = frozenset(Happening) - {Happening.PAYOUT_PAID}
+#: Statements about payouts, and those about payments that payport has a meaning for.
+_PAYOUTS: Final = frozenset(what for what in Happening if what.value.startswith("payout."))
+_MEANT: Final = frozenset(Happening) - _PAYOUTS
 
 _SECOND = 1_000_000
 
@@ -184,10 +192,22 @@ def _delivery(
 
 def _statement(statement: Mapping[str, Any], version: str) -> Statement:
     kind, document = statement["type"], statement["data"]
+    if kind in _PAYOUTS:
+        return _payout(document, version)
     facts = _facts(kind, document, version)
     return Statement(
         facts=facts,
         needs_fetch=facts is not None and version != API_VERSION,
+        raw=Sealed(document),
+    )
+
+
+def _payout(document: Mapping[str, Any], version: str) -> Statement:
+    trusted = version == API_VERSION
+    return Statement(
+        payout=payout_from(document) if trusted else None,
+        subject=Subject(kind="payout", ref=document["ref"]),
+        needs_fetch=not trusted,
         raw=Sealed(document),
     )
 

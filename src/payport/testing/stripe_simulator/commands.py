@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from payport.domain.errors import ConfigurationError
 from payport.testing.simulated import Simulated
-from payport.testing.stripe_simulator.__main__ import RunningClock
-from payport.testing.stripe_simulator.posting import LOOPBACK, post_to_loopback
+from payport.testing.simulation.posting import LOOPBACK, post_to_loopback
+from payport.testing.simulation.running import RunningClock
 from payport.testing.stripe_simulator.scenarios import SCENARIOS, Stage
 from payport.testing.stripe_simulator.simulator import SIGNING_SECRET, StripeSimulator
 
