@@ -279,6 +279,19 @@ def test_our_tag_makes_an_object_known_whose_answer_was_lost(shop: Shop) -> None
     assert shop.status() is PaymentStatus.SUCCEEDED
 
 
+def test_whoever_knows_one_of_our_tags_fills_one_row_with_it(shop: Shop) -> None:
+    shop.order()
+    tag = shop.fake.bank.payment("order_1").order.tag
+    shop.fake.adapter.parse_webhook = parse_all(shop)  # type: ignore[method-assign]
+
+    for number in range(2000, 2200):
+        shop.hint(f"bp_{number:06d}", tag=tag)
+    shop.pay.webhooks.process_due()
+
+    assert len(rows(shop)) == 1
+    assert len(shop.reads) == 1
+
+
 @pytest.mark.parametrize("tag", ["pp1_" + "a" * 52, "order_1", ""])
 def test_what_only_looks_like_our_tag_makes_nothing_known(shop: Shop, tag: str) -> None:
     shop.order()
