@@ -146,3 +146,12 @@ def test_a_package_that_is_on_the_path_twice_offers_its_adapter_once(
 
     assert "grape" in plugins()[0]
     assert reasons() == {}
+
+
+def test_every_adapter_of_payport_s_own_has_both_colours_and_says_its_api() -> None:
+    found, broken = plugins()
+
+    assert list(broken) == []
+    assert {"adyen", "fake", "stripe"} <= set(found)
+    assert [name for name, plugin in found.items() if plugin.from_env_async is None] == []
+    assert {plugin.api for plugin in found.values()} == {API}

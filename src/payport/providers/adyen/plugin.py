@@ -7,7 +7,7 @@ from typing import Final
 
 from payport.domain.errors import ConfigurationError
 from payport.domain.identifiers import Environment
-from payport.providers.adyen.provider import VARIABLES, AdyenProvider
+from payport.providers.adyen.provider import VARIABLES, AdyenProvider, AsyncAdyenProvider
 from payport.providers.adyen.settings import settings_from
 from payport.providers.adyen.spec import spec_with
 from payport.providers.plugins import Credential, Plugin
@@ -91,5 +91,7 @@ def _mode(environ: Mapping[str, str]) -> Environment | None:
 PLUGIN: Final = Plugin(
     spec=spec_with(multicapture=False, cancel_lost=False),
     from_env=AdyenProvider.from_env,
+    from_env_async=AsyncAdyenProvider.from_env,
     credentials=_credentials,
+    api=1,
 )
