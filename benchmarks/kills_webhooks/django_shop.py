@@ -13,7 +13,7 @@ from typing import Any
 import django
 import httpx
 from django.conf import settings
-from shops import API_KEY, POLL, TIMEOUT, Books, make_events, serve
+from shops import API_KEY, OPTIONS, POLL, Books, make_events, serve
 from slots import Phase, QuickClock, Slot, Slow
 
 from payport import Handlers, PaymentSucceeded
@@ -53,7 +53,7 @@ class DjangoShop:
                 "PROVIDER": provider,
                 "SCOPE": "shop",
                 "HANDLERS": self._handlers,
-                "OPTIONS": {"clock": clock, "timeout": TIMEOUT, "rate_limit": 0},
+                "OPTIONS": {"clock": clock, **OPTIONS},
             },
             ROOT_URLCONF="django_urls",
             ALLOWED_HOSTS=["127.0.0.1"],
