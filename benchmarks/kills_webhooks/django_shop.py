@@ -5,6 +5,7 @@ for each effect, and all of it is in the project's one database.
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections import Counter
 from pathlib import Path
@@ -63,6 +64,7 @@ class DjangoShop:
             USE_TZ=True,
         )
         django.setup()
+        logging.getLogger("django.request").setLevel(logging.CRITICAL)  # answers are counted
 
     def prepare(self, count: int) -> list[Any]:
         """See `Shop`."""
