@@ -79,9 +79,8 @@ class Outbox:
     def __init__(self, bank: Bank, notifications: Notifications) -> None:
         self._bank = bank
         self._pending: deque[Notice] = deque()
-        self.batch: int = MOST_ITEMS
         self.sending: Sending[Notice] = Sending(
-            bank, signed=self._to_address, wait=_wait, is_over=_is_over, batch=self.batch
+            bank, signed=self._to_address, wait=_wait, is_over=_is_over, batch=MOST_ITEMS
         )
         notifications.listeners.append(self._add)
 
@@ -117,7 +116,7 @@ class Outbox:
         if shuffle is not None:
             # Chance that a test can repeat, not chance that anybody's money depends on.
             random.Random(shuffle).shuffle(notices)  # noqa: S311
-        most = batch or self.batch
+        most = batch or self.sending.batch
         return [
             self.signed(notices[start : start + most]) for start in range(0, len(notices), most)
         ]

@@ -187,7 +187,7 @@ PARAMETERS: Final[dict[str, Parameters]] = {
             "shopperIP": "string",
             "shopperLocale": "string",
             "shopperReference": "string:256",
-            "store": "string:64",
+            "store": "string:16",
             "storeFiltrationMode": "exclusive|inclusive|skipFilter",
             "telephoneNumber": "string",
         },
