@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import urlencode
 
 from payport.domain.errors import ConfigurationError
@@ -81,7 +81,7 @@ class AdyenSimulator(Simulator[Notice]):
         script: What is scripted for requests of transports that were given no script of their own.
     """
 
-    operations = MORE_OPERATIONS
+    operations: ClassVar[Collection[str]] = MORE_OPERATIONS
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from payport.domain.errors import ConfigurationError
 from payport.domain.identifiers import Environment
@@ -66,7 +66,7 @@ class StripeSimulator(Simulator[Event]):
         script: What is scripted for requests of transports that were given no script of their own.
     """
 
-    operations = MORE_OPERATIONS
+    operations: ClassVar[Collection[str]] = MORE_OPERATIONS
 
     def __init__(
         self,
