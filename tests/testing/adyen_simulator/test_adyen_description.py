@@ -5,6 +5,7 @@ from adyen_description import check, described
 from adyen_shop import Shop
 
 from payport.testing.adyen_simulator.parameters import PARAMETERS
+from payport.testing.adyen_simulator.shapes import SHAPES
 
 #: The schema of each request with a body.
 SCHEMAS = {
@@ -33,10 +34,9 @@ def test_every_field_that_adyen_describes_is_used_told_or_refused(name, kind):
     assert set(known.required) == set(schema(kind)["required"])
 
 
-@pytest.mark.parametrize(("name", "kind"), SCHEMAS.items())
-def test_fields_are_of_the_kinds_that_adyen_describes(name, kind):
-    for field, ours in PARAMETERS[name].kinds.items():
-        theirs = schema(kind)["properties"][field]
+def compare(kinds, described):
+    for field, ours in kinds.items():
+        theirs = described["properties"][field]
         if "enum" in theirs:
             assert sorted(ours.split("|")) == sorted(theirs["enum"]), field
             continue
@@ -46,6 +46,24 @@ def test_fields_are_of_the_kinds_that_adyen_describes(name, kind):
         longest = theirs.get("maxLength")
         if longest is not None:
             assert ours == f"string:{longest}", field
+
+
+@pytest.mark.parametrize(("name", "kind"), SCHEMAS.items())
+def test_fields_are_of_the_kinds_that_adyen_describes(name, kind):
+    compare(PARAMETERS[name].kinds, schema(kind))
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_objects_within_requests_are_as_adyen_describes_them(name):
+    theirs = schema({"threeDSRequestData": "ThreeDSRequestData"}.get(name, _kind_of(name)))
+    assert SHAPES[name].kinds.keys() == theirs["properties"].keys()
+    assert set(SHAPES[name].required) == set(theirs.get("required", ()))
+    compare(SHAPES[name].kinds, theirs)
+
+
+def _kind_of(field):
+    described = schema("PaymentRequest")["properties"].get(field, {"$ref": ""})
+    return described["$ref"].rpartition("/")[2]
 
 
 def test_every_request_that_is_served_is_described():
