@@ -27,9 +27,9 @@ from payport.domain.secrets import Secret
 from payport.operations.clock import Clock
 from payport.providers.deliveries import WebhookRequest
 from payport.testing.adyen_simulator.cards import Look
-from payport.testing.adyen_simulator.notifications import Notice
 from payport.testing.adyen_simulator.routes import MORE_OPERATIONS, VERSION
 from payport.testing.adyen_simulator.server import AdyenServer
+from payport.testing.adyen_simulator.telling import Notice
 from payport.testing.bank.bank import Bank
 from payport.testing.bank.behaviour import adyen_like
 from payport.testing.simulation.documents import Doc

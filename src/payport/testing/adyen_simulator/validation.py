@@ -6,7 +6,7 @@ It knows nothing of payments.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
 from payport.testing.adyen_simulator.errors import invalid, missing, not_simulated
@@ -110,7 +110,7 @@ def _object(name: str, value: Any) -> None:
 def _array(name: str, value: Any) -> None:
     if not isinstance(value, list):
         raise _expected(name, value, "array")
-    for item in cast("list[Any]", value):
+    for item in cast("Sequence[Any]", value):
         # Lists are of objects, except for those of payment methods' names.
         wanted = str if name.endswith("PaymentMethods") else dict
         if not isinstance(item, wanted):
