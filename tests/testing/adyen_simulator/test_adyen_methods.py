@@ -61,6 +61,12 @@ def test_a_method_that_is_stored_with_a_payment_is_charged_later(shop):
     assert resource["firstPspReference"] == first["pspReference"]
 
 
+def test_what_is_stored_is_not_stored_again(shop):
+    ref = save(shop)
+    shop.pay(stored(ref), **STORING)
+    assert [resource["id"] for resource in listed(shop)] == [ref]
+
+
 def test_a_declined_payment_stores_nothing(shop):
     shop.pay(card(holderName="DECLINED"), **STORING)
     assert listed(shop) == []
