@@ -153,6 +153,9 @@ def test_the_shops_page_is_told_what_there_is(shop):
     kinds = [method["type"] for method in told["paymentMethods"]]
     assert {"scheme", "ideal", "sepadirectdebit"} <= set(kinds)
     assert [method["lastFour"] for method in told["storedPaymentMethods"]] == ["1111"]
+    save(shop, shopperReference="subscriber")  # for charges in the shopper's absence alone
+    theirs = shop.send("/paymentMethods", shopperReference="subscriber").json()
+    assert theirs["storedPaymentMethods"] == []
     fewer = shop.send("/paymentMethods", blockedPaymentMethods=["ideal"]).json()
     assert "ideal" not in [method["type"] for method in fewer["paymentMethods"]]
     only = shop.send("/paymentMethods", allowedPaymentMethods=["scheme"]).json()

@@ -234,6 +234,24 @@ def test_what_happens_together_is_sent_together(shop):
     assert [len(sent) for sent in taker.sent] == [6, 1]
 
 
+def test_what_happens_while_something_is_sent_is_sent_by_itself(shop):
+    endpoint = shop.simulator.add_endpoint("http://127.0.0.1:1/hook")
+    shop.pay()
+    sizes = []
+
+    def post(url, headers, body):
+        sizes.append(len(json.loads(body)["notificationItems"]))
+        if len(sizes) == 1:
+            assert len(endpoint.underway) == 1
+            shop.pay()
+        return 200
+
+    assert shop.simulator.send_due(post) == 1
+    assert shop.simulator.send_due(post) == 1
+    assert sizes == [1, 1]
+    assert len(endpoint.delivered) == 2
+
+
 def test_an_address_that_never_answers_is_given_up_after_thirty_days(shop):
     endpoint = shop.simulator.add_endpoint("http://127.0.0.1:1/hook", types=["AUTHORISATION"])
     shop.pay()

@@ -26,10 +26,10 @@ What Adyen's documentation leaves open is decided here so:
 
 Not simulated: encryption (only `test_` values are taken), partial orders and gift cards, amount
 updates, installments, splits, payment links, donations, payouts, terminals, wallets, risk checks
-and manual review, AutoRescue, Account Updater, reports, tokenization webhooks (RECURRING_CONTRACT is
-told), and every other API of Adyen's, such as that for disputes. What would change what happens, and
-is not simulated, is refused with a message that says so; what only says something is checked and
-left aside.
+and manual review, AutoRescue, Account Updater, reports, tokenization webhooks (RECURRING_CONTRACT
+is told), and every other API of Adyen's, such as that for disputes. What would change what happens,
+and is not simulated, is refused with a message that says so; what only says something is checked
+and left aside.
 """
 
 from __future__ import annotations
