@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from adyen_shop import CARD, RETURN_URL, card, euros
+from simulated_adyen import CARD, RETURN_URL, card, euros
 
 from payport import Money
 from payport.testing.adyen_simulator import MERCHANT_ACCOUNT

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from adyen_shop import CARD, KEY, RETURN_URL, Shop, card, euros
+from simulated_adyen import CARD, KEY, RETURN_URL, Shop, card, euros
 
 from payport import Money
 from payport.testing import (

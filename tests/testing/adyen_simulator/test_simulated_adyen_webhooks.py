@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 from adyen_description import check_webhook, described
-from adyen_shop import Shop, euros
+from simulated_adyen import Shop, euros
 
 from payport.domain.errors import ConfigurationError
 from payport.operations.clock import SystemClock
@@ -184,6 +184,7 @@ def test_payouts_are_told_in_reports_and_not_by_webhooks(shop):
     shop.pay()
     shop.items()
     assert shop.bank.pay_out("EUR").minor > 0
+    shop.simulator.clock.advance(timedelta(days=9))
     assert shop.items() == []
 
 

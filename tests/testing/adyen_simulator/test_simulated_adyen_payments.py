@@ -5,7 +5,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from adyen_shop import CARD, KEY, RETURN_URL, Shop, card, euros
+from simulated_adyen import CARD, KEY, RETURN_URL, Shop, card, euros
 
 from payport import Money
 from payport.domain.declines import DeclineReason

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from adyen_shop import Shop, card, euros
+from simulated_adyen import Shop, card, euros
 
 from payport import Money
 from payport.testing import As, Declined
