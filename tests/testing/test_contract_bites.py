@@ -18,6 +18,7 @@ for _module in (
     "broken_edges",
     "broken_effects",
     "broken_events",
+    "broken_hints",
     "broken_listings",
     "broken_webhooks",
 ):

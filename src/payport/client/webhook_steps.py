@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -22,6 +23,7 @@ from payport.webhooks.outbox import OPERATIONS
 if TYPE_CHECKING:
     from payport.operations.session import Session
     from payport.operations.steps import Steps
+    from payport.storage.base import Transaction
     from payport.webhooks.delivering import Operations
 
 __all__ = [
@@ -31,7 +33,6 @@ __all__ = [
     "Stop",
     "as_operations",
     "backfilled",
-    "check_provider",
     "checked_age",
     "checked_poll",
     "delivery_listing",
@@ -74,22 +75,6 @@ class AsyncStop(Protocol):
 def never() -> bool:
     """It is never enough."""
     return False
-
-
-def check_provider(session: Session, provider: str | None) -> None:
-    """
-    Refuse another provider's webhook, before anything is looked at.
-
-    Raises:
-        InvalidRequest: It is not this client's.
-    """
-    if provider is not None and provider != session.spec.name:
-        raise InvalidRequest(
-            f"this client is at {session.spec.name}: hand the webhook to the client of the "
-            "provider that it is of",
-            operation="webhooks.receive",
-            field="provider",
-        )
 
 
 def checked_poll(poll: object) -> float:
@@ -162,13 +147,36 @@ def _replayed(session: Session, row_id: str) -> Steps[int]:
 def delivery_listing(session: Session, state: InboxState | str | None) -> ListingSteps[InboxRow]:
     """See `Webhooks.list`."""
     query = _query(session, state, "webhooks.list")
-    return ListingSteps(query, lambda tx, q: tx.deliveries(q), _place, "webhooks.list")
+
+    def read(tx: Transaction, asked: InboxQuery) -> Sequence[InboxRow]:
+        return _newest(session, asked, tx.deliveries, _place)
+
+    return ListingSteps(query, read, _place, "webhooks.list")
 
 
 def run_listing(session: Session, state: InboxState | str | None) -> ListingSteps[HandlerRun]:
     """See `Webhooks.runs`."""
     query = _query(session, state, "webhooks.runs")
-    return ListingSteps(query, lambda tx, q: tx.handler_runs(q), _place_of_run, "webhooks.runs")
+
+    def read(tx: Transaction, asked: InboxQuery) -> Sequence[HandlerRun]:
+        return _newest(session, asked, tx.handler_runs, _place_of_run)
+
+    return ListingSteps(query, read, _place_of_run, "webhooks.runs")
+
+
+def _newest(
+    session: Session,
+    asked: InboxQuery,
+    read: Callable[[InboxQuery], Sequence[T]],
+    place: Callable[[T], Cursor],
+) -> Sequence[T]:
+    """A page over all providers: they have one order, so each one's page holds its part of it."""
+    names = [line.spec.name for line in session.lines]
+    if len(names) == 1:
+        return read(replace(asked, provider=names[0]))
+    rows = [row for name in names for row in read(replace(asked, provider=name))]
+    rows.sort(key=lambda row: (place(row).created_at, place(row).id), reverse=True)
+    return rows[: asked.limit]
 
 
 def _query(session: Session, state: InboxState | str | None, operation: str) -> InboxQuery:

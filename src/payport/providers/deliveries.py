@@ -31,6 +31,7 @@ __all__ = [
     "Subject",
     "WebhookRequest",
     "fingerprint",
+    "hint",
 ]
 
 
@@ -143,16 +144,37 @@ class Statement:
             the delivery's `attempt_ref`.
         needs_fetch: Whether the object must be read before it can be trusted, such as when the
             payload is of another API version, or is only a hint.
+        unreadable: Why it cannot be read, where it is one of several in a body and the others can:
+            it is tried again, and then kept for a person.
     """
 
     facts: Facts | None = None
     payout: PayoutFact | None = None
     subject: Subject | None = None
     needs_fetch: bool = False
+    unreadable: str | None = None
     raw: Sealed[Any] = field(default=NOTHING, compare=False, repr=False)
+
+
+def hint(ref: str, now: datetime) -> Delivery:
+    """
+    The delivery of a webhook that is not signed: which object to read, and nothing else. For
+    adapters that declare `signs_webhooks=False`, whose statements all need to be fetched.
+    """
+    return Delivery(
+        dedupe_key=ref,
+        ordering_key=ref,
+        type="hint",
+        fingerprint=fingerprint(ref),
+        occurred_at=now,
+        attempt_ref=ref,
+    )
+
+
+#: Made once: `json.dumps` would make an encoder each time.
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def fingerprint(*said: Any) -> str:
     """A digest of JSON values, the same however they were written down."""
-    canonical = json.dumps(said, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(_canonical(said).encode()).hexdigest()

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FIXED",
+    "ROUTED",
     "AsyncStore",
     "Cursor",
     "HandlerRun",
@@ -52,7 +53,8 @@ __all__ = [
 
 T = TypeVar("T")
 
-#: What `save_operation` leaves as it was inserted: identity, fingerprint, key and route.
+#: What `save_operation` leaves as it was inserted: identity, fingerprint, key and route. The last
+#: five are changed by `reroute_operation` alone.
 FIXED: Final = (
     "scope",
     "environment",
@@ -68,6 +70,8 @@ FIXED: Final = (
     "endpoint",
     "route",
 )
+#: What `reroute_operation` changes of those.
+ROUTED: Final = FIXED[-5:]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +211,17 @@ class JournalTransaction(Protocol):
 
         Raises:
             StoreConflict: Somebody else changed it since, or it is gone. Nothing was written.
+        """
+        ...
+
+    def reroute_operation(self, old: OperationRecord, new: OperationRecord) -> None:
+        """
+        Move a row to another provider: replace its key, provider, account, endpoint and route too,
+        if it still stands as `old` (state, fencing), no send is counted and none is in doubt.
+
+        Raises:
+            StoreConflict: It was sent, somebody changed it since, or it is gone. Nothing was
+                written.
         """
         ...
 

@@ -12,7 +12,9 @@ fakes in front of one bank behave as two processes would: `FakeProvider(bank=oth
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 from payport.domain.errors import ConfigurationError
@@ -24,7 +26,7 @@ from payport.providers.events import AsyncEventsProvider, SyncEventsProvider
 from payport.providers.listings import AsyncListingProvider, SyncListingProvider
 from payport.providers.webhook_secrets import WebhookSecret
 from payport.testing.bank.bank import Bank
-from payport.testing.bank.behaviour import Behaviour
+from payport.testing.bank.behaviour import Behaviour, stripe_like
 from payport.testing.clock import FakeClock
 from payport.testing.fake.adapter import FakeAdapter
 from payport.testing.fake.outbox import API_VERSION
@@ -87,8 +89,13 @@ class _Setup:
         account: str | None,
         webhook_secrets: Sequence[str | Secret | WebhookSecret] | None,
         api_key: str | Secret,
+        name: str | None,
     ) -> None:
         secrets = _secrets(webhook_secrets)
+        if name is not None:
+            behaviour = replace(
+                bank.behaviour if bank else behaviour or stripe_like(), provider=name
+            )
         if bank is not None:
             _check_agrees(bank, behaviour, clock, environment, account)
         else:
@@ -97,6 +104,7 @@ class _Setup:
                 clock=clock,
                 account=account or ACCOUNT,
                 environment=environment or Environment.TEST,
+                first_number=_first_number(name),
             )
             if secrets is not None:
                 bank.sign_with(*[Secret(one.reveal()) for one in secrets])
@@ -109,6 +117,11 @@ class _Setup:
             bank.environment,
             tuple(map(WebhookSecret, bank.signing_secrets)) if secrets is None else secrets,
         )
+
+
+def _first_number(name: str | None) -> int:
+    """Where a bank begins to count, so that the ids of two banks differ as those of processors."""
+    return 1 if name is None else 1 + (zlib.crc32(name.encode()) % 90_000 + 10_000) * 1_000_000
 
 
 def _secrets(
@@ -203,7 +216,7 @@ class FakeProvider(_Controls, SyncListingProvider[FakeAdapter], SyncEventsProvid
 
     Args:
         behaviour: What kind of processor it is: `stripe_like()` unless told, `adyen_like()`,
-            `keyless()` or one of your own.
+            `keyless()`, `redirecting()` or one of your own.
         bank: A bank to stand in front of; one of its own unless passed.
         clock: The bank's clock; a `FakeClock` unless passed.
         environment: `Environment.TEST` unless told.
@@ -211,6 +224,7 @@ class FakeProvider(_Controls, SyncListingProvider[FakeAdapter], SyncEventsProvid
         webhook_secrets: Webhooks signed with any of these are accepted; the bank signs with all of
             them unless `bank` was passed.
         api_key: What it identifies itself with.
+        name: What it is called among several, `fake` unless told. Each name has ids of its own.
 
     Raises:
         ConfigurationError: What was passed beside `bank` is not the bank's, or a secret is blank.
@@ -226,6 +240,7 @@ class FakeProvider(_Controls, SyncListingProvider[FakeAdapter], SyncEventsProvid
         account: str | None = None,
         webhook_secrets: Sequence[str | Secret | WebhookSecret] | None = None,
         api_key: str | Secret = API_KEY,
+        name: str | None = None,
     ) -> None:
         self._setup = setup = _Setup(
             behaviour=behaviour,
@@ -235,6 +250,7 @@ class FakeProvider(_Controls, SyncListingProvider[FakeAdapter], SyncEventsProvid
             account=account,
             webhook_secrets=webhook_secrets,
             api_key=api_key,
+            name=name,
         )
         super().__init__(setup.adapter, FakeWire(setup.server, setup.script, setup.api_key))
 
@@ -252,7 +268,12 @@ class FakeProvider(_Controls, SyncListingProvider[FakeAdapter], SyncEventsProvid
         delivered = 0
         while requests := self.webhooks(duplicate=duplicate, shuffle=shuffle):
             for request in requests:
-                pay.webhooks.receive(body=request.body, headers=request.headers, url=request.url)
+                pay.webhooks.receive(
+                    body=request.body,
+                    headers=request.headers,
+                    url=request.url,
+                    provider=self.spec.name,
+                )
             pay.webhooks.process_due()
             delivered += len(requests)
         return delivered
@@ -273,6 +294,7 @@ class AsyncFakeProvider(
         account: str | None = None,
         webhook_secrets: Sequence[str | Secret | WebhookSecret] | None = None,
         api_key: str | Secret = API_KEY,
+        name: str | None = None,
     ) -> None:
         self._setup = setup = _Setup(
             behaviour=behaviour,
@@ -282,6 +304,7 @@ class AsyncFakeProvider(
             account=account,
             webhook_secrets=webhook_secrets,
             api_key=api_key,
+            name=name,
         )
         super().__init__(setup.adapter, AsyncFakeWire(setup.server, setup.script, setup.api_key))
 
@@ -293,7 +316,10 @@ class AsyncFakeProvider(
         while requests := self.webhooks(duplicate=duplicate, shuffle=shuffle):
             for request in requests:
                 await pay.webhooks.receive(
-                    body=request.body, headers=request.headers, url=request.url
+                    body=request.body,
+                    headers=request.headers,
+                    url=request.url,
+                    provider=self.spec.name,
                 )
             await pay.webhooks.process_due()
             delivered += len(requests)

@@ -25,6 +25,7 @@ from payport.testing._provider_contract.events import EventChecks
 from payport.testing._provider_contract.fake_harness import FakeHarness
 from payport.testing._provider_contract.forgeries import ForgeryChecks
 from payport.testing._provider_contract.harness import Harness, Rig, Sent
+from payport.testing._provider_contract.hints import HintChecks
 from payport.testing._provider_contract.idempotency import IdempotencyChecks
 from payport.testing._provider_contract.listings import ListingChecks
 from payport.testing._provider_contract.merchant import Merchant
@@ -50,6 +51,7 @@ class ProviderContract(
     WebhookChecks,
     EventChecks,
     ForgeryChecks,
+    HintChecks,
     MoneyChecks,
     SecrecyChecks,
 ):

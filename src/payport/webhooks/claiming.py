@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from payport.domain.errors import NotFound
-from payport.operations.steps import Steps, transact
+from payport.operations.steps import Steps, transact, transact_patiently
 from payport.storage.base import InboxRow, InboxState
+from payport.webhooks import hints
 from payport.webhooks.turns import delivery_lease, is_mine, released
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ _PROCESS: Final = "webhooks.process"
 
 def is_ours(session: Session, row: InboxRow) -> bool:
     """Whether a delivery is this client's to process: others may share the store."""
-    return (row.provider, row.environment) == (session.spec.name, session.environment)
+    names = {line.spec.name for line in session.lines}
+    return row.provider in names and row.environment == session.environment
 
 
 def claim_due(session: Session, limit: int) -> Steps[list[InboxRow]]:
@@ -36,7 +38,7 @@ def claim_due(session: Session, limit: int) -> Steps[list[InboxRow]]:
         )
         return _claimed(tx, session, rows)
 
-    return transact(work)
+    return transact_patiently(work)
 
 
 def claim_one(session: Session, row_id: str) -> Steps[tuple[InboxRow, bool]]:
@@ -55,11 +57,13 @@ def claim_one(session: Session, row_id: str) -> Steps[tuple[InboxRow, bool]]:
             raise NotFound(message, operation=_PROCESS, reference=row_id)
         if row.state is not InboxState.DUE or not is_ours(session, row):
             return row, False
+        if hints.is_hint(row) and session.settings.clock.now() < row.due_at:
+            return row, False  # anybody can send it: it is not read more often than it may be
         if tx.is_at_work(row, session.settings.clock.now()):
             return row, False
         return _claimed(tx, session, [row])[0], True
 
-    return transact(work)
+    return transact_patiently(work)
 
 
 def _claimed(tx: Transaction, session: Session, rows: Collection[InboxRow]) -> list[InboxRow]:

@@ -8,36 +8,29 @@ Written as steps, for both colours and for workers in threads, processes and tas
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from payport.domain.errors import PayportError, StoreUnavailable
-from payport.operations.steps import Steps, transact
-from payport.providers.outcomes import Answer
-from payport.providers.spec import Capability
+from payport.operations.steps import Steps, transact, transact_patiently
 from payport.storage.base import InboxRow, InboxState
-from payport.webhooks.reading import Read, payment_of, read
-from payport.webhooks.telling import tell_payout, tell_unmapped
+from payport.webhooks import hints
+from payport.webhooks.applying import Applied, apply_delivery, save_state, settle_tie
+from payport.webhooks.reading import PROCESS, Read, read, read_alone
 from payport.webhooks.turns import failed, is_mine
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from payport.domain.events import DomainEvent
-    from payport.domain.payment_intent import PaymentIntent
     from payport.operations.session import Session
     from payport.storage.base import Transaction
 
-__all__ = ["Processed", "process"]
+__all__ = ["Processed", "process", "process_together"]
 
 _log = logging.getLogger("payport.webhooks")
-
-_PROCESS: Final = "webhooks.process"
-#: When to look again for a payment that may not be known yet: its answer or its first commit is
-#: still under way. Afterwards the delivery is foreign, until a payment turns up that has it.
-_LOOKS: Final = (timedelta(seconds=3), timedelta(seconds=20), timedelta(seconds=120))
-_NOT_YET: Final = "no payment here is known to have its object yet"
-_JUST_NOW: Final = "its payment became known while it was looked at"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,149 +64,81 @@ def process(session: Session, claimed: InboxRow) -> Steps[Processed]:
         raise
     except Exception as error:  # noqa: BLE001 - one delivery must not keep the others waiting
         caught = error
-    state = yield from transact(lambda tx: _postponed(tx, session, claimed, caught))
+    state = yield from transact_patiently(lambda tx: _postponed(tx, session, claimed, caught))
     return Processed(state=state)
 
 
 def _processed(session: Session, row: InboxRow) -> Steps[Processed]:
-    account = yield from session.account(_PROCESS, row.id)
+    account = yield from session.account(PROCESS, row.id)
     if row.account is not None and row.account != account.id:
         why = f"account mismatch: it is about {row.account}, and this client is at {account.id}"
-        state = yield from transact(lambda tx: _marked(tx, row, InboxState.QUARANTINED, why))
+        state = yield from transact_patiently(
+            lambda tx: _marked(tx, row, InboxState.QUARANTINED, why)
+        )
         return Processed(state=state)
+    if hints.is_hint(row) and not session.hints.take():
+        return Processed(state=(yield from transact(lambda tx: _kept_back(tx, session, row))))
     said = yield from read(session, row)
-    applied = yield from transact(lambda tx: _applied(tx, session, row, said))
+    applied = yield from transact_patiently(lambda tx: apply_delivery(tx, session, row, said))
+    return (yield from _ended(session, said, applied))
+
+
+def _ended(session: Session, said: Read, applied: Applied) -> Steps[Processed]:
     events = applied.events
     if applied.tied is not None and not said.is_fetched:
-        events += yield from _settled(session, *applied.tied)
+        events += yield from settle_tie(session, *applied.tied)
     return Processed(state=applied.state, events=events)
 
 
-def _settled(session: Session, payment_id: str, ref: str) -> Steps[tuple[DomainEvent, ...]]:
+def process_together(session: Session, claimed: Sequence[InboxRow]) -> Steps[list[InboxRow]]:
     """
-    Read a payment of which two statements were told for one moment.
+    Apply in one commit those claimed deliveries that nobody has to be asked about.
 
-    Both are committed, and the rank of their states decided which one stands. Where the provider
-    cannot be read, or not now, it stays at that.
+    Returns the others, and all where one of them fails: each is for `process`, which keeps what is
+    wrong with it.
+
+    Raises:
+        StoreUnavailable: The store failed; nothing of any delivery is lost.
     """
-    outcome = yield from session.asked(lambda provider, call: provider.retrieve_payment(ref, call))
-    if not isinstance(outcome, Answer):
-        _log.warning("a tie of %s was decided by rank: %s", payment_id, outcome.message)
-        return ()
-    facts = _as_of_the_read(outcome).facts
-
-    def work(tx: Transaction) -> tuple[DomainEvent, ...]:
-        intent = tx.payment(payment_id, lock=True)
-        if intent is None:
-            return ()
-        return session.journal.concluding.observe(tx, intent, facts).events
-
-    return (yield from transact(work))
-
-
-def _as_of_the_read(answer: Answer) -> Answer:
-    """
-    The answer's facts, dated by the provider's clock as of the read, in whole seconds.
-
-    Many providers tell the times of changes in whole seconds: a later date than that, or one of our
-    own clock, would stand over a change that comes after the read, and for ever.
-    """
-    if answer.provider_time is None:
-        return answer
-    return replace(answer, facts=answer.facts.restated(answer.provider_time.replace(microsecond=0)))
-
-
-# -- in one transaction ---------------------------------------------------------------------------
+    plain: list[tuple[InboxRow, Read]] = []
+    if session.known_account is not None:
+        for row in claimed:
+            with contextlib.suppress(Exception):  # `process` meets it again
+                said = read_alone(session, row)
+                if said is not None:
+                    plain.append((row, said))
+    if not plain:
+        return list(claimed)
+    try:
+        applied = yield from transact(
+            lambda tx: [apply_delivery(tx, session, row, said) for row, said in plain]
+        )
+    except StoreUnavailable:
+        raise
+    except Exception:  # noqa: BLE001 - one delivery must not keep the others waiting
+        _log.debug("%d deliveries could not be applied together", len(plain), exc_info=True)
+        return list(claimed)
+    for (row, said), one in zip(plain, applied, strict=True):
+        try:
+            yield from _ended(session, said, one)
+        except PayportError as error:
+            _log.warning("a tie about %s could not be settled: %s", row.ordering_key, error)
+    ids = {row.id for row, _ in plain}
+    return [row for row in claimed if row.id not in ids]
 
 
-class _Applied(NamedTuple):
-    """
-    What a transaction made of a delivery.
-
-    Attributes:
-        tied: Which payment, and which object of it, has to be read to settle a tie.
-    """
-
-    state: InboxState
-    events: tuple[DomainEvent, ...] = ()
-    tied: tuple[str, str] | None = None
-
-
-def _applied(tx: Transaction, session: Session, claimed: InboxRow, said: Read) -> _Applied:
+def _kept_back(tx: Transaction, session: Session, claimed: InboxRow) -> InboxState:
     row = tx.delivery(claimed.id, lock=True)
     if row is None or not is_mine(row, claimed):
-        # Another worker took it over and is done, or at it.
-        return _Applied(InboxState.DONE if row is None else row.state)
-    if said.payout is not None:
-        return _done(tx, row, tell_payout(tx, session, row, said.payout))
-    found = payment_of(tx, session, row, said.facts)
-    if found is None:
-        return _nobodys(tx, session, row, said)
-    return _to_payment(tx, session, row, said, found)
-
-
-def _to_payment(
-    tx: Transaction, session: Session, row: InboxRow, said: Read, found: PaymentIntent
-) -> _Applied:
-    """Apply what is about a payment that is known here."""
-    if (found.provider, found.account) != (row.provider, session.known_account):
-        why = f"our tag on it is of a payment at {found.provider} account {found.account}"
-        return _Applied(_saved(tx, row, InboxState.QUARANTINED, why))
-    if said.awaits:
-        # It turned up meanwhile: now there is somebody to read it for.
-        return _Applied(_later(tx, session, row, timedelta(), _JUST_NOW))
-    intent = tx.payment(found.id, lock=True) or found
-    if said.facts is None:
-        return _done(tx, row, tell_unmapped(tx, session, row, intent))
-    observed = session.journal.concluding.observe(tx, intent, said.facts)
-    ref = row.attempt_ref or intent.provider_ref
-    readable = ref is not None and session.spec.has(Capability.RETRIEVE_PAYMENT)
-    tied = (intent.id, ref) if observed.tie and readable and ref is not None else None
-    return _done(tx, row, observed.events)._replace(tied=tied)
-
-
-def _done(tx: Transaction, row: InboxRow, events: tuple[DomainEvent, ...]) -> _Applied:
-    return _Applied(_saved(tx, row, InboxState.DONE, None), events)
-
-
-def _nobodys(tx: Transaction, session: Session, row: InboxRow, said: Read) -> _Applied:
-    """
-    What is about no payment that is known here: look again soon for one that is not there yet, and
-    then keep it as foreign. What has no meaning here, or is about no payment at all, is told so.
-    """
-    if said.is_forgotten:
-        return _done(tx, row, ())
-    names_something = row.attempt_ref is not None or row.tag is not None or said.facts is not None
-    if not names_something:
-        return _done(tx, row, tell_unmapped(tx, session, row, None))
-    if row.tries >= len(_LOOKS):
-        if said.facts is None and not said.awaits:
-            return _done(tx, row, tell_unmapped(tx, session, row, None))
-        return _Applied(_saved(tx, row, InboxState.FOREIGN, None))
-    again = replace(row, tries=row.tries + 1)
-    return _Applied(_later(tx, session, again, _LOOKS[row.tries], _NOT_YET))
-
-
-def _later(
-    tx: Transaction, session: Session, row: InboxRow, wait: timedelta, why: str
-) -> InboxState:
-    due_at = session.settings.clock.now() + wait
-    later = replace(row, due_at=due_at, claimed_until=None, error=why)
-    tx.save_delivery(later)
-    tx.hold_line(later, due_at)
-    return InboxState.DUE
+        return InboxState.DONE if row is None else row.state
+    return hints.kept_back(tx, row, session.settings.clock.now())
 
 
 def _marked(tx: Transaction, claimed: InboxRow, state: InboxState, error: str | None) -> InboxState:
     row = tx.delivery(claimed.id, lock=True)
     if row is None or not is_mine(row, claimed):
         return InboxState.DONE if row is None else row.state
-    return _saved(tx, row, state, error)
-
-
-def _saved(tx: Transaction, row: InboxRow, state: InboxState, error: str | None) -> InboxState:
-    tx.save_delivery(replace(row, state=state, claimed_until=None, error=error, trace=None))
-    return state
+    return save_state(tx, row, state, error)
 
 
 def _postponed(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
+from payport.domain.errors import ProviderFault
 from payport.domain.outcomes import FailureKind
 from payport.operations.steps import Steps, transact
 from payport.providers.deliveries import Statement
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     from payport.providers.outcomes import Answer
     from payport.storage.base import InboxRow, Transaction
 
-__all__ = ["Read", "payment_of", "read"]
+__all__ = ["PROCESS", "Read", "payment_of", "read", "read_alone"]
 
-_PROCESS: Final = "webhooks.process"
+PROCESS: Final = "webhooks.process"
 
 
 class Read(NamedTuple):
@@ -70,11 +71,28 @@ def read(session: Session, row: InboxRow) -> Steps[Read]:
     return (yield from _payment(session, row, row.attempt_ref, told=said.facts is not None))
 
 
+def read_alone(session: Session, row: InboxRow) -> Read | None:
+    """
+    What a delivery says, where nobody needs to be asked; None where somebody does.
+
+    Raises:
+        Exception: Whatever the adapter raises for what it cannot read.
+    """
+    is_elsewhere = row.account is not None and row.account != session.known_account
+    if is_elsewhere or row.conflict or row.body is None:
+        return None
+    said = _statement(session, row)
+    return None if said.needs_fetch else Read(said.facts, said.payout)
+
+
 def _statement(session: Session, row: InboxRow) -> Statement:
     if row.body is None:
         # Deleted for its age, and somebody wants it processed once more: only a read can tell.
         return Statement(needs_fetch=True)
-    return session.webhooks(_PROCESS).read_webhook(row.body)[row.position]
+    said = session.webhooks(PROCESS).read_webhook(row.body)[row.position]
+    if said.unreadable is not None:
+        raise ProviderFault(said.unreadable, operation=PROCESS, reference=row.id)
+    return said
 
 
 def _payment(session: Session, row: InboxRow, ref: str, *, told: bool) -> Steps[Read]:
@@ -93,7 +111,7 @@ def _payment(session: Session, row: InboxRow, ref: str, *, told: bool) -> Steps[
     if isinstance(outcome, Failure):
         if known is None and outcome.kind is FailureKind.NOT_FOUND:
             return Read(awaits=True)
-        raise session.fault(outcome, _PROCESS, row.id) from outcome.cause
+        raise session.fault(outcome, PROCESS, row.id) from outcome.cause
     answer: Answer = outcome
     return Read(answer.facts, is_fetched=True)
 
@@ -107,20 +125,21 @@ def _subject(session: Session, row: InboxRow, subject: Subject) -> Steps[Read]:
     if isinstance(told, Failure):
         if told.kind is FailureKind.NOT_FOUND:
             return Read()
-        raise session.fault(told, _PROCESS, row.id) from told.cause
+        raise session.fault(told, PROCESS, row.id) from told.cause
     return Read(told.facts, told.payout, is_fetched=True)
 
 
 def payment_of(
-    tx: Transaction, session: Session, row: InboxRow, facts: Facts | None
+    tx: Transaction, session: Session, row: InboxRow, facts: Facts | None, *, lock: bool = False
 ) -> PaymentIntent | None:
     """The payment a delivery is about: by our tag, else by the provider's id of an attempt."""
     for tag in (row.tag, facts.tag if facts is not None else None):
         record = tx.operation_by_key(tag) if tag is not None else None
         if record is not None:
-            return tx.payment(record.payment_id)
+            return tx.payment(record.payment_id, lock=lock)
     account = row.account or session.known_account
     ref = row.attempt_ref or (facts.attempt_ref if facts is not None else None)
     if ref is None or account is None:
         return None
-    return tx.payment_by_ref(row.provider, account, ref)
+    found = tx.payment_by_ref(row.provider, account, ref)
+    return tx.payment(found.id, lock=True) or found if found is not None and lock else found

@@ -45,6 +45,7 @@ from payport.testing.fake.answers import (
 from payport.testing.fake.webhooks import (
     deliveries_from,
     envelope_in,
+    hint_from,
     signed_by,
     statements_from,
 )
@@ -183,11 +184,15 @@ class FakeAdapter(ListingAdapter, EventsAdapter):
 
     def parse_webhook(self, request: WebhookRequest, *, now: datetime) -> tuple[Delivery, ...]:
         """See `ReceivesWebhooks.parse_webhook`."""
+        if not self.spec.signs_webhooks:
+            return (hint_from(envelope_in(request.body), now),)
         secret = signed_by(request, self._webhook_secrets, now)
         return deliveries_from(envelope_in(request.body), secret)
 
     def read_webhook(self, body: bytes) -> tuple[Statement, ...]:
         """See `ReceivesWebhooks.read_webhook`."""
+        if not self.spec.signs_webhooks:
+            return (Statement(needs_fetch=True),)
         return statements_from(envelope_in(body))
 
     def _needs(self, capability: Capability, operation: str) -> None:

@@ -109,14 +109,13 @@ class Outbox:
         with self._bank.open():
             pending = list(self._pending)
             self._pending.clear()
+        if not self._bank.behaviour.signs_webhooks:
+            requests = [_hint(document) for _, _, _, document in pending if "ref" in document]
+            return _carried(requests, duplicate, shuffle)
         size = self._bank.behaviour.batches
         batches = [pending[at : at + size] for at in range(0, len(pending), size)]
         requests = [self._signed(self._body(batch, api_version)) for batch in batches]
-        requests = [request for request in requests for _ in range(1 + duplicate)]
-        if shuffle is not None:
-            # Chance that a test can repeat, not chance that anybody's money depends on.
-            random.Random(shuffle).shuffle(requests)  # noqa: S311
-        return requests
+        return _carried(requests, duplicate, shuffle)
 
     def _body(self, statements: Sequence[_Statement], api_version: str) -> bytes:
         return _encode(self._envelope(statements, api_version)).encode()
@@ -141,6 +140,22 @@ class Outbox:
             SIGNATURE_HEADER: ",".join([f"t={timestamp}", *values]),
         }
         return WebhookRequest(body=body, headers=headers, url=WEBHOOK_URL)
+
+
+def _hint(document: dict[str, Any]) -> WebhookRequest:
+    body = _encode({"id": document["ref"]}).encode()
+    return WebhookRequest(body=body, headers={"content-type": "application/json"}, url=WEBHOOK_URL)
+
+
+def _carried(
+    requests: list[WebhookRequest], duplicate: int, shuffle: int | None
+) -> list[WebhookRequest]:
+    """Webhooks as a network carries them: as often and in the order that `take` was asked for."""
+    carried = [request for request in requests for _ in range(1 + duplicate)]
+    if shuffle is not None:
+        # Chance that a test can repeat, not chance that anybody's money depends on.
+        random.Random(shuffle).shuffle(carried)  # noqa: S311
+    return carried
 
 
 def _told(statement: _Statement) -> dict[str, Any]:

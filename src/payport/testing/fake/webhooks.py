@@ -25,6 +25,7 @@ from payport.providers.deliveries import (
     Subject,
     WebhookRequest,
     fingerprint,
+    hint,
 )
 from payport.providers.webhook_secrets import WebhookSecret, matched_secret
 from payport.testing.bank.records import Happening
@@ -40,6 +41,7 @@ __all__ = [
     "TOLERANCE",
     "deliveries_from",
     "envelope_in",
+    "hint_from",
     "signed_by",
     "statements_from",
     "verified",
@@ -49,6 +51,7 @@ __all__ = [
 TOLERANCE: Final = 300
 
 _TIMESTAMP = re.compile("[0-9]{1,12}")
+_REF = re.compile("[A-Za-z0-9_]{1,64}")
 _ENVIRONMENTS: Final[Mapping[object, Environment]] = {
     True: Environment.LIVE,
     False: Environment.TEST,
@@ -137,6 +140,19 @@ def deliveries_from(envelope: Mapping[str, Any], secret: int | None = None) -> t
     except Exception as error:  # whatever is wrong with a body that anybody may have written
         message = "the envelope is malformed"
         raise WebhookRejected(message, operation="webhooks.receive") from error
+
+
+def hint_from(envelope: Mapping[str, Any], now: datetime) -> Delivery:
+    """
+    What a webhook of a bank that signs nothing says: which object to look at.
+
+    Raises:
+        WebhookRejected: It names none, or says more.
+    """
+    ref = envelope.get("id")
+    if len(envelope) != 1 or not isinstance(ref, str) or not _REF.fullmatch(ref):
+        _reject("a hint holds an id and nothing else")
+    return hint(ref, now)
 
 
 def statements_from(envelope: Mapping[str, Any]) -> tuple[Statement, ...]:

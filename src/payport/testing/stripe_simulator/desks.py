@@ -8,9 +8,9 @@ from datetime import timedelta
 from payport.domain.identifiers import Environment
 from payport.testing.bank.bank import Bank
 from payport.testing.bank.records import Refused
+from payport.testing.simulation.documents import encode
 from payport.testing.stripe_simulator.asking import Ask, Outcome, refused
 from payport.testing.stripe_simulator.cards import STRIPE_CARDS
-from payport.testing.stripe_simulator.documents import encode
 from payport.testing.stripe_simulator.effects import Effects
 from payport.testing.stripe_simulator.errors import Doc
 from payport.testing.stripe_simulator.events import Events

@@ -20,9 +20,9 @@ from payport.testing.bank.records import (
     RefundState,
     State,
 )
+from payport.testing.simulation.documents import encode
 from payport.testing.stripe_simulator.amounts import to_wire
 from payport.testing.stripe_simulator.cards import refusal
-from payport.testing.stripe_simulator.documents import encode
 from payport.testing.stripe_simulator.effects import Effects
 from payport.testing.stripe_simulator.errors import Doc
 from payport.testing.stripe_simulator.memory import Intent, Memory, stripe_id
