@@ -49,6 +49,17 @@ def test_a_late_webhook_of_an_earlier_try_proves_nothing_about_a_later_one(shop)
     assert (after.status, after.unresolved) == ("unknown", (row.key,))
 
 
+@blocking("adyen_like")
+def test_a_late_webhook_of_another_object_proves_nothing_about_one_without_an_id(shop):
+    shop.buy(payment_method=Tokens.EXPIRED)
+    late = shop.fake.webhooks()
+    lose(shop, "confirm_payment", LostRequest())
+    with pytest.raises(OutcomeUnknown):
+        shop.buy(attempt=2)
+    receive(shop, late)
+    assert Doing("confirm_payment").row(shop).state == "unknown"
+
+
 @each_colour
 def test_a_webhook_of_the_try_itself_concludes_it(shop):
     shop.buy(payment_method=Tokens.EXPIRED)
