@@ -83,7 +83,7 @@ def test_adyens_page_tells_every_refusal_and_every_documented_event(script: Any)
     data = ROOT / "tests/data/adyen/webhooks-v1-examples.json"
     documented = json.loads(data.read_text(encoding="utf-8"))
     for word in {*documented["eventCodes"], *documented["webhooks"], *REFUSALS}:
-        assert text.count(f"\n| `{word}` |") == 1, word
+        assert f"\n| `{word}` |" in text, word
 
 
 def test_the_page_tells_every_decline_and_every_event(script: Any, text: str) -> None:
