@@ -37,6 +37,7 @@ SUBJECTS: Final = {
     "journal": "journal",
     "recovery": "recovering",
     "stripe": "stripe_adapter",
+    "adyen": "adyen_adapter",
     "simulator": "stripe_simulator",
     "localstripe": "beside_localstripe",
 }
