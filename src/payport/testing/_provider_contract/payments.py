@@ -23,6 +23,7 @@ from payport.domain.facts import AttemptStatus
 from payport.domain.frozen import FrozenMapping
 from payport.domain.outcomes import FailureKind
 from payport.domain.payment_intent import PaymentStatus
+from payport.providers.commands import ConfirmPayment
 from payport.providers.exchange import Call
 from payport.providers.outcomes import Answer, Failure
 from payport.providers.spec import Capability
@@ -160,7 +161,9 @@ class PaymentChecks(Checks):
         ask = sale.confirmation(Tokens.AUTHENTICATE)
         takes = merchant.spec.takes_action_results
         brought = merchant.harness.action_result(sale.reference) if takes else {"result": "it"}
-        command = replace(ask.command, action_result=FrozenMapping(brought))
+        command = ask.command
+        assert isinstance(command, ConfirmPayment)
+        command = replace(command, action_result=FrozenMapping(brought))
         ask = replace(ask, command=command)
         if not takes:
             before = len(merchant.sent)
