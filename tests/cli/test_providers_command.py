@@ -26,8 +26,9 @@ def test_every_adapter_tells_what_it_declares(cli):
     document = cli("providers", "--json").document
 
     assert document["broken"] == []
-    assert [one["name"] for one in document["providers"]] == ["fake", "stripe"]
-    fake, stripe = document["providers"]
+    assert [one["name"] for one in document["providers"]] == ["adyen", "fake", "stripe"]
+    adyen, fake, stripe = document["providers"]
+    assert adyen["idempotency"]["life_seconds"] == 7 * 86_400
     assert (fake["fake"], stripe["fake"]) == (True, False)
     spec = StripeProvider(api_key="sk_test_1").spec
     assert stripe["capabilities"] == sorted(spec.capabilities)
@@ -40,7 +41,7 @@ def test_people_read_a_table_of_capabilities(cli):
     said = cli("providers").out
 
     row = next(line for line in said.splitlines() if "multiple_captures" in line)
-    assert row.split() == ["multiple_captures", "yes", "no"]
+    assert row.split() == ["multiple_captures", "no", "yes", "no"]
 
 
 def test_a_broken_adapter_is_told_of_and_hides_no_other(cli, installed):
@@ -52,7 +53,7 @@ def test_a_broken_adapter_is_told_of_and_hides_no_other(cli, installed):
 
     ended = cli("providers", "--json", code=3)
 
-    assert [one["name"] for one in ended.document["providers"]] == ["fake", "stripe"]
+    assert [one["name"] for one in ended.document["providers"]] == ["adyen", "fake", "stripe"]
     broken = {one["name"]: one["why"] for one in ended.document["broken"]}
     assert set(broken) == {"missing", "wrong", "without"}
     assert "no_such_package" in broken["missing"]
