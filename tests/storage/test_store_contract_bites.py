@@ -11,7 +11,7 @@ import pytest
 from payport.domain.errors import ConfigurationError, StoreConflict
 from payport.domain.identifiers import Environment
 from payport.storage.base import InboxState, Query
-from payport.storage.memory import MemoryStore, _Data, _MemoryTransaction
+from payport.storage.memory import MemoryStore, MemoryTables, MemoryTransaction
 from payport.testing._store_contract import samples
 from payport.testing.store_contract import StoreContract
 
@@ -42,7 +42,7 @@ def faulty(wrapped):
 
 class CommitsOnError(MemoryStore):
     def transact(self, work):
-        return work(_MemoryTransaction(self._data))
+        return work(MemoryTransaction(self._data))
 
 
 class SwallowsExceptions(MemoryStore):
@@ -71,17 +71,17 @@ class KeepsHalfAConflict(FaultyStore):
 class LetsTransactionsEscape(MemoryStore):
     def transact(self, work):
         with self._turn:
-            return work(_MemoryTransaction(self._data))
+            return work(MemoryTransaction(self._data))
 
 
 class LosesUpdates(MemoryStore):
     """Every transaction works on a copy of its own, and the last one to end wins."""
 
     def transact(self, work):
-        mine = _Data()
+        mine = MemoryTables()
         for name, table in vars(self._data).items():
             setattr(mine, name, copy.copy(table))
-        result = work(_MemoryTransaction(mine))
+        result = work(MemoryTransaction(mine))
         time.sleep(0.0005)
         self._data = mine
         return result

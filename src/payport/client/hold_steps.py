@@ -81,7 +81,7 @@ class HoldSteps(OperationSteps):
         check_capture(stored, amount)
         held = next(a for a in stored.attempts if a.status is AttemptStatus.AUTHORIZED)
         if final and amount.minor < stored.capturable.minor:
-            self._require(Capability.PARTIAL_CAPTURE, _CAPTURE)
+            beginning.spec.require(Capability.PARTIAL_CAPTURE, operation=_CAPTURE)
         command = CapturePayment(
             payment_id=stored.id,
             payment_ref=held.ref,
@@ -101,10 +101,11 @@ class HoldSteps(OperationSteps):
 
     def _canceled(self, payment_id: str) -> Steps[PaymentIntent]:
         intent = yield from self._session.load(payment_id, _CANCEL)
-        if self._session.spec.cancels_lost and _is_lost(intent):
+        if _is_lost(intent) and self._session.at(intent, _CANCEL).spec.cancels_lost:
             return (yield from self._carried_out(self._lost_plan(intent)))
         if intent.provider_ref is not None:
-            self._require(Capability.CANCEL, _CANCEL)
+            spec = self._session.at(intent, _CANCEL).spec
+            spec.require(Capability.CANCEL, operation=_CANCEL)
         plan = self._cancel_plan(intent, _check_cancel, reference="", named=_CANCEL)
         return (yield from self._carried_out(plan))
 
@@ -194,7 +195,7 @@ class HoldSteps(OperationSteps):
             number=intent.attempt,
         )
         facts = Facts(attempt_ref=intent.id, attempts=(fact,))
-        concluding = self._session.journal.concluding
+        concluding = self._session.concluding
         return concluding.learn(beginning.tx, intent, facts, beginning.now).intent
 
 

@@ -75,7 +75,8 @@ class OperationSteps:
             yield from self._session.at_home(intent, named)
         except ProviderFault:
             return intent
-        outcome = yield from self._session.journal.resolving.read_again(concluded.record, intent)
+        line = self._session.at(intent, named)
+        outcome = yield from line.journal.resolving.read_again(concluded.record, intent)
         if outcome is None:
             return intent
         intent = yield from self._session.observed(intent.id, outcome, named)

@@ -30,6 +30,8 @@ __all__ = [
 
 E = TypeVar("E", bound=StrEnum)
 
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_METHOD = re.compile(r"[a-z0-9][a-z0-9_.-]{0,49}")
 _TOKEN = re.compile(r"[A-Za-z0-9_\-:.=+|@~]+")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
 _URL_LENGTH = 2048
@@ -101,6 +103,18 @@ class Checker:
             raise self.refused(field, f"at most {longest} characters are kept, not {len(text)}")
         refuse_sensitive(text, operation=self._operation, field=field)
         return text
+
+    def country(self, country: object) -> str | None:
+        """A country by ISO 3166, as `NL`."""
+        if country is None or (isinstance(country, str) and _COUNTRY.fullmatch(country)):
+            return country
+        raise self.refused("country", "must be two upper-case letters by ISO 3166, such as 'NL'")
+
+    def method(self, method: object) -> str | None:
+        """A type of payment method, as `card`."""
+        if method is None or (isinstance(method, str) and _METHOD.fullmatch(method)):
+            return method
+        raise self.refused("payment_method_type", "must be a lower-case word, such as 'card'")
 
     def email(self, email: object, field: str) -> str | None:
         """An address for a receipt."""

@@ -7,7 +7,7 @@ within the caller's time, and refuses without sending anything.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from payport.domain.outcomes import FailureKind
 from payport.operations.reckoning import Reckoning
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from payport.operations.clock import Clock
-    from payport.providers.base import PaymentProvider
+    from payport.providers.base import AsyncPaymentProvider, PaymentProvider
     from payport.providers.breaker import CircuitBreaker, Permit
     from payport.providers.rates import Pace
 
@@ -29,13 +29,20 @@ T = TypeVar("T")
 
 class Gate:
     """
-    Lets requests out at a pace, while the provider is well.
+    Lets requests out to one provider at a pace, while it is well.
 
     Attributes:
         reckoning: What time it is, by the provider too: whatever it answers passes here.
     """
 
-    def __init__(self, breaker: CircuitBreaker, pace: Pace, clock: Clock) -> None:
+    def __init__(
+        self,
+        provider: PaymentProvider | AsyncPaymentProvider,
+        breaker: CircuitBreaker,
+        pace: Pace,
+        clock: Clock,
+    ) -> None:
+        self._provider: Any = provider
         self.breaker = breaker
         self.reckoning: Reckoning = Reckoning(clock)
         self._pace = pace
@@ -55,6 +62,10 @@ class Gate:
             yield from wait(seconds)
         return self.breaker.enter()
 
+    def ask(self, question: Callable[[PaymentProvider], T]) -> Steps[T]:
+        """One call to the provider, by somebody who was let out."""
+        return ask(question, self._provider)
+
     def asked(
         self, question: Callable[[PaymentProvider], T], remaining: Callable[[], float]
     ) -> Steps[T | Failure]:
@@ -64,7 +75,7 @@ class Gate:
             return permit
         asked_at = self._clock.monotonic()
         try:
-            outcome = yield from ask(question)
+            outcome = yield from self.ask(question)
         except BaseException:
             permit.leave(None)
             raise

@@ -66,6 +66,8 @@ class Failure:
         cause: The exception behind it, kept as `__cause__` of what the client raises.
         demoted: Set where the failure alone would prove that nothing was executed, and an earlier
             request of the same call takes that proof away.
+        unsent: Whether it is certain that not one byte of the call went on the wire. Stronger than
+            any proof that nothing was executed, which a provider may give by its answer.
     """
 
     kind: FailureKind
@@ -76,6 +78,7 @@ class Failure:
     provider_time: datetime | None = None
     cause: BaseException | None = field(default=None, compare=False, repr=False)
     demoted: bool = False
+    unsent: bool = False
 
     @property
     def certainty(self) -> Certainty:
@@ -90,7 +93,7 @@ Outcome: TypeAlias = Answer | Failure
 def failure_from_transport(error: TransportError) -> Failure:
     """Without a byte sent nothing was executed; after that, anything may have been."""
     kind = FailureKind.UNKNOWN if error.sent else FailureKind.UNAVAILABLE
-    return Failure(kind=kind, message=str(error), cause=error)
+    return Failure(kind=kind, message=str(error), cause=error, unsent=not error.sent)
 
 
 def aged(outcome: R | Failure, first_sent_at: datetime | None) -> R | Failure:
@@ -115,5 +118,5 @@ def judged(outcome: R | Failure, *, answered: int) -> R | Failure:
     is the least certain over all of them.
     """
     if isinstance(outcome, Failure) and answered:
-        return replace(outcome, demoted=True)
+        return replace(outcome, demoted=True, unsent=False)
     return outcome

@@ -9,15 +9,23 @@ again when the database says so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from payport.domain.identifiers import Environment
+from payport.storage.inbox import (
+    HandlerRun,
+    InboxCounts,
+    InboxQuery,
+    InboxRow,
+    InboxState,
+    InboxTransaction,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from payport.domain.events import DomainEvent
     from payport.domain.payment_intent import PaymentIntent
@@ -26,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FIXED",
+    "ROUTED",
     "AsyncStore",
     "Cursor",
     "HandlerRun",
@@ -33,6 +42,8 @@ __all__ = [
     "InboxQuery",
     "InboxRow",
     "InboxState",
+    "InboxTransaction",
+    "JournalTransaction",
     "Query",
     "RestorationKind",
     "RestorationRecord",
@@ -42,7 +53,8 @@ __all__ = [
 
 T = TypeVar("T")
 
-#: What `save_operation` leaves as it was inserted: identity, fingerprint, key and route.
+#: What `save_operation` leaves as it was inserted: identity, fingerprint, key and route. The last
+#: five are changed by `reroute_operation` alone.
 FIXED: Final = (
     "scope",
     "environment",
@@ -58,6 +70,8 @@ FIXED: Final = (
     "endpoint",
     "route",
 )
+#: What `reroute_operation` changes of those.
+ROUTED: Final = FIXED[-5:]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,128 +107,6 @@ class Query:
     limit: int = 100
 
 
-class InboxState(StrEnum):
-    """Where a received delivery, or a handler's run, stands."""
-
-    #: Waits for its turn, or is at work.
-    DUE = "due"
-    #: Done; kept so that another delivery of it is known.
-    DONE = "done"
-    #: About something payport did not make; listed, and adoptable.
-    FOREIGN = "foreign"
-    #: For another account or environment than it came to, or in contradiction to what came before;
-    #: never handled.
-    QUARANTINED = "quarantined"
-    #: Failed too often; waits for a person.
-    DEAD = "dead"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboxRow:
-    """
-    One received statement of a webhook.
-
-    Attributes:
-        id: Derived from provider, environment and dedupe key.
-        fingerprint: Of what it says, to tell a repetition from a contradiction.
-        body: What brought it, without client secrets; None once it was deleted for its age.
-        position: Which of the body's statements it is, from 0.
-        digest: Of the body as it came.
-        tries: How often it failed.
-        claimed_until: Until when a worker has it to itself.
-        fencing: Grows with each claim: a worker whose number is not this one any more was too slow,
-            and writes nothing.
-        error: Why it failed last, is foreign, quarantined or dead.
-        trace: Where it failed last: places in the code, and nothing of what they worked on.
-        conflict: Set when the same dedupe key arrived with another fingerprint.
-    """
-
-    id: str
-    provider: str
-    environment: Environment
-    account: str | None
-    dedupe_key: str
-    ordering_key: str
-    type: str
-    fingerprint: str
-    attempt_ref: str | None
-    tag: str | None
-    api_version: str | None
-    body: bytes | None = field(repr=False)
-    position: int = 0
-    digest: str
-    occurred_at: datetime
-    received_at: datetime
-    state: InboxState = InboxState.DUE
-    tries: int = 0
-    due_at: datetime
-    claimed_until: datetime | None = None
-    fencing: int = 0
-    error: str | None = None
-    trace: str | None = None
-    conflict: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HandlerRun:
-    """
-    What is to be done once: a handler's delivery of a domain event or of a message, or an operation
-    that was put off. A row and a transaction of its own.
-
-    Attributes:
-        event_id: The event's id, or the message's.
-        handler: The handler's name; of a message, its topic.
-        message: What a message says, as JSON; None for an event.
-        claimed_until: As `InboxRow`'s; `fencing`, `error` and `trace` too.
-    """
-
-    event_id: str
-    handler: str
-    provider: str
-    environment: Environment
-    scope: str
-    message: str | None = field(default=None, repr=False)
-    state: InboxState = InboxState.DUE
-    tries: int = 0
-    due_at: datetime
-    claimed_until: datetime | None = None
-    fencing: int = 0
-    error: str | None = None
-    trace: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboxQuery:
-    """
-    Which deliveries, or runs of handlers, the newest first.
-
-    Attributes:
-        state: Only those in this state.
-        after: Begin just after the one with this moment and id: `received_at` and `id` of a
-            delivery; `due_at` and "event_id handler" of a run.
-    """
-
-    provider: str
-    environment: Environment
-    state: InboxState | None = None
-    after: Cursor | None = None
-    limit: int = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboxCounts:
-    """
-    How many deliveries, and runs of handlers, are in each state; states without any are left out.
-
-    Attributes:
-        oldest_due: When the delivery that has waited longest was received.
-    """
-
-    deliveries: Mapping[InboxState, int]
-    runs: Mapping[InboxState, int]
-    oldest_due: datetime | None
-
-
 class RestorationKind(StrEnum):
     """What a person says about a database and its backups."""
 
@@ -240,13 +132,8 @@ class RestorationRecord:
     reason: str
 
 
-class Transaction(Protocol):
-    """
-    The statements. All of them run in the transaction's order; none commits.
-
-    `lock=True` holds the row against other transactions until the end, so that what was read is
-    still true when it is written.
-    """
+class JournalTransaction(Protocol):
+    """The journal's statements; see `Transaction`."""
 
     # -- payments ---------------------------------------------------------------------------------
 
@@ -324,6 +211,17 @@ class Transaction(Protocol):
 
         Raises:
             StoreConflict: Somebody else changed it since, or it is gone. Nothing was written.
+        """
+        ...
+
+    def reroute_operation(self, old: OperationRecord, new: OperationRecord) -> None:
+        """
+        Move a row to another provider: replace its key, provider, account, endpoint and route too,
+        if it still stands as `old` (state, fencing), no send is counted and none is in doubt.
+
+        Raises:
+            StoreConflict: It was sent, somebody changed it since, or it is gone. Nothing was
+                written.
         """
         ...
 
@@ -437,107 +335,18 @@ class Transaction(Protocol):
         """The event."""
         ...
 
-    def events(self, payment_id: str) -> Sequence[DomainEvent]:
-        """The payment's events, in the order in which they were learned."""
+    def events(self, aggregate_id: str) -> Sequence[DomainEvent]:
+        """The events of a payment or a payout, in the order in which they were learned."""
         ...
 
-    # -- inbox and handlers -----------------------------------------------------------------------
 
-    def add_delivery(self, row: InboxRow) -> InboxRow | None:
-        """Insert a delivery; None, or the row that is there already."""
-        ...
+class Transaction(JournalTransaction, InboxTransaction, Protocol):
+    """
+    The statements. All of them run in the transaction's order; none commits.
 
-    def delivery(self, row_id: str, *, lock: bool = False) -> InboxRow | None:
-        """The received delivery."""
-        ...
-
-    def due_deliveries(
-        self, *, provider: str, environment: Environment, now: datetime, limit: int
-    ) -> Sequence[InboxRow]:
-        """
-        The provider's deliveries whose time has come, the longest due first by (due_at,
-        received_at, id): of each ordering key only the first by (received_at, id), and none while
-        that one waits to be tried again, or while any of them is claimed.
-
-        They are held until the end, and those that other transactions hold are left out: whoever
-        claims does it in the same transaction.
-        """
-        ...
-
-    def claim_deliveries(self, ids: Collection[str], *, until: datetime) -> None:
-        """
-        Take deliveries for a worker: nobody is handed them, or others of their ordering keys,
-        before `until`. `due_at` and `claimed_until` become that, `fencing` grows by one.
-        """
-        ...
-
-    def is_at_work(self, row: InboxRow, now: datetime) -> bool:
-        """Whether the delivery, or another one of its ordering key, is claimed now."""
-        ...
-
-    def save_delivery(self, row: InboxRow) -> None:
-        """Replace what changes of a row: state, tries, times, fencing, error, trace, conflict."""
-        ...
-
-    def hold_line(self, row: InboxRow, until: datetime) -> None:
-        """
-        Let those that wait behind a delivery not be looked at before `until`: they would be in the
-        way of everybody who looks for what is due.
-        """
-        ...
-
-    def reconsider(
-        self, *, provider: str, environment: Environment, ref: str, now: datetime
-    ) -> int:
-        """Make foreign deliveries about a provider's object due, and say how many there are."""
-        ...
-
-    def deliveries(self, query: InboxQuery) -> Sequence[InboxRow]:
-        """Deliveries, newest first by (received_at, id)."""
-        ...
-
-    def inbox_counts(self, provider: str, environment: Environment) -> InboxCounts:
-        """What the inbox holds of a provider."""
-        ...
-
-    def prune_bodies(
-        self, *, provider: str, environment: Environment, before: datetime, limit: int
-    ) -> int:
-        """
-        Delete the bodies of at most `limit` deliveries that are done and were received before, and
-        say how many these were. All else of them stays.
-        """
-        ...
-
-    def add_handler_runs(self, runs: Sequence[HandlerRun]) -> None:
-        """Insert runs; those that are there already stay."""
-        ...
-
-    def due_handler_runs(
-        self, *, provider: str, environment: Environment, now: datetime, limit: int
-    ) -> Sequence[HandlerRun]:
-        """Due runs, the longest due first; held, and left out, as `due_deliveries`."""
-        ...
-
-    def claim_handler_runs(self, runs: Collection[HandlerRun], *, until: datetime) -> None:
-        """Take runs for a worker, as `claim_deliveries`."""
-        ...
-
-    def handler_run(self, event_id: str, handler: str) -> HandlerRun | None:
-        """The run, locked."""
-        ...
-
-    def save_handler_run(self, run: HandlerRun) -> None:
-        """Replace what changes of a run: state, tries, times, fencing, error and trace."""
-        ...
-
-    def handler_runs(self, query: InboxQuery) -> Sequence[HandlerRun]:
-        """Runs, the latest due first by (due_at, event_id, handler)."""
-        ...
-
-    def runs_of(self, event_id: str) -> Sequence[HandlerRun]:
-        """The runs of one event or message, by handler."""
-        ...
+    `lock=True` holds the row against other transactions until the end, so that what was read is
+    still true when it is written.
+    """
 
 
 class Store(Protocol):

@@ -370,6 +370,10 @@ class Awaited:
             return found
         return lambda *args, **named: self._runner.run(found(*args, **named))
 
+    def wait(self, seconds: float) -> None:
+        """Let time pass in the loop, which hears of its connections only while it runs."""
+        self._runner.run(asyncio.sleep(seconds))
+
     def close(self) -> None:
         if self._runner is None:
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import socket
-import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from loopback import SimulatorProcess
-from stripe_help import KEY, PRICE, capturing, creating, refunding
+from stripe_help import KEY, PRICE, Awaited, capturing, creating, refunding
 from stripe_relay import message, relayed
 
 from payport import OutcomeUnknown, PaymentStatus, Payport
@@ -108,13 +108,14 @@ def test_a_connection_that_was_closed_while_idle_is_nobodys_doubt(
         for number in range(1, 4):
             assert isinstance(provider.create_payment(creating(), Call(key=new_key())), Answer)
             assert relay.connections == number
-            _let_it_arrive()
+            _let_it_arrive(provider)
         provider.close()
 
 
-def _let_it_arrive() -> None:
+def _let_it_arrive(provider: Any) -> None:
     """The end of a connection takes its time to arrive, on a busy machine less than this."""
-    threading.Event().wait(0.4)
+    wait = provider.wait if isinstance(provider, Awaited) else time.sleep
+    wait(0.4)
 
 
 def test_after_a_reset_there_is_a_new_connection(make: Any, process: SimulatorProcess) -> None:

@@ -17,7 +17,7 @@ from payport.operations.preparing import Preparing
 from payport.operations.records import OperationState
 from payport.operations.resolving import Resolving
 from payport.providers.outcomes import Failure
-from payport.storage.memory import MemoryStore, _MemoryTransaction
+from payport.storage.memory import MemoryStore, MemoryTransaction
 from payport.testing.explorer.world import World
 
 
@@ -144,7 +144,7 @@ class ForgetfulStore(MemoryStore):
 
     def transact(self, work):
         with self._turn:
-            transaction = _MemoryTransaction(self._data)
+            transaction = MemoryTransaction(self._data)
             try:
                 result = work(transaction)
                 transaction.check()

@@ -92,6 +92,8 @@ def spec_with(*, multicapture: bool) -> ProviderSpec:
         steps=STEPS,
         # https://docs.stripe.com/rate-limits
         rates={Environment.LIVE: 100, Environment.TEST: 25},
+        # https://docs.stripe.com/api/events/list
+        events_kept=timedelta(days=30),
     )
 
 

@@ -124,12 +124,14 @@ class Sale(Asking):
             self.read()
 
     def _let_it_be_decided(self) -> None:
+        self.merchant.bank.visit()
         self.merchant.clock.advance(self.merchant.bank.behaviour.decides_after)
 
     def is_ours(self, delivery: Heard) -> bool:
         """Whether a delivery is about this payment: by our tag, else by the object."""
         refs = {attempt.ref for attempt in self.intent.attempts}
-        return delivery.tag in self.keys or delivery.attempt_ref in refs
+        read = delivery.facts.tag if delivery.needs_fetch and delivery.facts is not None else None
+        return bool({delivery.tag, read} & {*self.keys}) or delivery.attempt_ref in refs
 
     # -- when an outcome is not known -----------------------------------------------------------
 

@@ -19,9 +19,11 @@ from payport.client.refunds import AsyncRefunds
 from payport.client.runners import AsyncRunner
 from payport.client.webhooks import AsyncWebhooks
 from payport.operations.plan import JournalSettings
+from payport.operations.routed import RoutedSession
 from payport.operations.session import Session
 from payport.operations.steps import AsyncPorts, Steps, drive_async
 from payport.providers.retries import DEFAULT_RETRIES, RetryPolicy
+from payport.providers.routing.router import AsyncRouter
 from payport.testing.explorer.tasks import Pause, Point, reach
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ class _Runner(AsyncRunner):
     """Carries steps out without an event loop or threads: whoever holds the task is the loop."""
 
     def __init__(
-        self, store: AsyncStore, provider: AsyncPaymentProvider, clock: MachineClock
+        self, store: AsyncStore, provider: AsyncPaymentProvider | AsyncRouter, clock: MachineClock
     ) -> None:
         super().__init__(store, provider, clock)
         self.ports = AsyncPorts(store, provider, clock.asleep)
@@ -99,7 +101,7 @@ class Process:
         self,
         name: str,
         *,
-        provider: AsyncPaymentProvider,
+        provider: AsyncPaymentProvider | AsyncRouter,
         store: AsyncStore,
         clock: MachineClock,
         handlers: Handlers,
@@ -117,7 +119,7 @@ class Process:
             retries=_NO_JITTER,
             on_events=handlers.subscribe,
         )
-        self.session: Session = Session(settings=settings, provider=provider, handlers=handlers)
+        self.session: Session = _session(settings, provider, handlers)
         runner: Any = _Runner(store, provider, clock)
         self.payments: AsyncPayments = AsyncPayments(self.session, runner)
         self.refunds: AsyncRefunds = AsyncRefunds(self.session, runner)
@@ -126,3 +128,12 @@ class Process:
 
     def __repr__(self) -> str:
         return self.name
+
+
+def _session(
+    settings: JournalSettings, provider: AsyncPaymentProvider | AsyncRouter, handlers: Handlers
+) -> Session:
+    if isinstance(provider, AsyncRouter):
+        each = dict.fromkeys(provider.providers, settings)
+        return RoutedSession(settings=each, router=provider, handlers=handlers)
+    return Session(settings=settings, provider=provider, handlers=handlers)

@@ -1,5 +1,5 @@
 """
-Which processor a world stands in front of: three kinds of the fake, Stripe's and Adyen's wire.
+Which processor a world stands in front of: four kinds of the fake, Stripe's and Adyen's wire.
 
 A processor is whatever a `Harness` of `payport.testing.provider_contract` is: whoever has one for
 the contract has one for the explorer.
@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from payport.testing._provider_contract.fake_harness import FakeHarness
 from payport.testing._provider_contract.harness import Rig
-from payport.testing.bank.behaviour import adyen_like, keyless, stripe_like
+from payport.testing.bank.behaviour import (
+    adyen_like,
+    keyless,
+    redirecting,
+    stripe_like,
+)
 
 if TYPE_CHECKING:
     from payport.providers.deliveries import WebhookRequest
@@ -164,12 +169,14 @@ class _Adyen:
             made.close()
 
 
-#: Stripe's keys live a day and remember errors; Adyen's a week, and nothing can be read; the last
-#: one has no keys. "stripe" and "adyen" are the adapters themselves.
+#: Stripe's keys live a day and remember errors; Adyen's a week, and nothing can be read; the other
+#: two have no keys, and the last sends webhooks that prove nothing. "stripe" and "adyen" are the
+#: adapters themselves.
 PROFILES: Final[dict[str, MakeProcessor]] = {
     "stripe_like": lambda: FakeHarness(stripe_like()),
     "adyen_like": lambda: FakeHarness(adyen_like()),
     "keyless": lambda: FakeHarness(keyless()),
+    "redirecting": lambda: FakeHarness(redirecting()),
     "stripe": _Stripe,
     "adyen": _Adyen,
 }

@@ -55,6 +55,7 @@ class Outbox:
             bank, signed=self._to_address, wait=_wait, is_over=self._is_over
         )
         events.listeners.append(self._add)
+        events.undelivered = self._undelivered
 
     @property
     def endpoints(self) -> list[Endpoint[Event]]:
@@ -70,6 +71,13 @@ class Outbox:
         """What nobody took yet."""
         with self._bank.open():
             return tuple(self._pending)
+
+    def _undelivered(self) -> set[str]:
+        """What some address was not given; where there is no address, what nobody took yet."""
+        if not self.endpoints:
+            return {event.id for event in self._pending}
+        by_address = [(e.waits_for, e.underway, e.given_up) for e in self.endpoints]
+        return {ref for lists in by_address for refs in lists for ref in refs}
 
     def take(
         self, *, duplicate: int = 0, shuffle: int | None = None, api_version: str = API_VERSION

@@ -1,0 +1,174 @@
+"""The inbox's statements on a SQL database: deliveries, and runs of handlers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from payport.domain.errors import StoreConflict
+from payport.storage import rows
+from payport.storage.inbox import InboxCounts, InboxState
+from payport.storage.sql_unit import SqlUnit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Executable
+
+    from payport.domain.identifiers import Environment
+    from payport.storage.inbox import HandlerRun, InboxQuery, InboxRow
+    from payport.storage.running import Row
+
+__all__ = ["SqlInbox"]
+
+T = TypeVar("T")
+
+
+class SqlInbox(SqlUnit):
+    """See `InboxTransaction`."""
+
+    def add_delivery(self, row: InboxRow) -> InboxRow | None:
+        """See `Transaction.add_delivery`."""
+        if self._count(self._sql.add_delivery, rows.delivery_row(row)):
+            return None
+        return self._one(
+            rows.delivery_from,
+            self._sql.delivery_like,
+            this_id=row.id,
+            this_dedupe_key=row.dedupe_key,
+            **_place(row.provider, row.environment),
+        )
+
+    def delivery(self, row_id: str, *, lock: bool = False) -> InboxRow | None:
+        """See `Transaction.delivery`."""
+        statement = self._sql.delivery_locked if lock else self._sql.delivery
+        return self._one(rows.delivery_from, statement, this_id=row_id)
+
+    def due_deliveries(
+        self, *, provider: str, environment: Environment, now: datetime, limit: int
+    ) -> Sequence[InboxRow]:
+        """See `Transaction.due_deliveries`."""
+        place = _place(provider, environment)
+        found = self._all(self._sql.due_deliveries, now=now, limit=limit, **place)
+        return [self._read(rows.delivery_from, row) for row in found]
+
+    def claim_deliveries(self, ids: Collection[str], *, until: datetime) -> None:
+        """See `Transaction.claim_deliveries`."""
+        if ids:
+            self._count(self._sql.claim_deliveries, {"ids": list(ids), "until": until})
+
+    def is_at_work(self, row: InboxRow, now: datetime) -> bool:
+        """See `Transaction.is_at_work`."""
+        found = self._first(
+            self._sql.claimed_in_line,
+            this_ordering_key=row.ordering_key,
+            now=now,
+            **_place(row.provider, row.environment),
+        )
+        return found is not None
+
+    def save_delivery(self, row: InboxRow) -> None:
+        """See `Transaction.save_delivery`."""
+        changes = {**rows.delivery_changes(row), "this_id": row.id}
+        if not self._count(self._sql.replace_delivery, changes):
+            raise StoreConflict("no such delivery", operation="store.save_delivery")
+
+    def hold_line(self, row: InboxRow, until: datetime) -> None:
+        """See `Transaction.hold_line`."""
+        this = {"this_id": row.id, "this_ordering_key": row.ordering_key, "until": until}
+        self._count(self._sql.hold_line, {**this, **_place(row.provider, row.environment)})
+
+    def reconsider(
+        self, *, provider: str, environment: Environment, ref: str, now: datetime
+    ) -> int:
+        """See `Transaction.reconsider`."""
+        place = _place(provider, environment)
+        return self._count(self._sql.reconsider, {"this_ref": ref, "now": now, **place})
+
+    def deliveries(self, query: InboxQuery) -> Sequence[InboxRow]:
+        """See `Transaction.deliveries`."""
+        after = {} if query.after is None else {"after_id": query.after.id}
+        return self._latest(self._sql.deliveries, query, after, rows.delivery_from)
+
+    def inbox_counts(self, provider: str, environment: Environment) -> InboxCounts:
+        """See `Transaction.inbox_counts`."""
+        place = _place(provider, environment)
+        counts = [
+            {InboxState(row["state"]): row["rows"] for row in self._all(statement, **place)}
+            for statement in (self._sql.count_deliveries, self._sql.count_handler_runs)
+        ]
+        (found,) = self._all(self._sql.oldest_due, **place)
+        oldest: datetime | None = found["oldest"]
+        return InboxCounts(deliveries=counts[0], runs=counts[1], oldest_due=oldest)
+
+    def prune_bodies(
+        self, *, provider: str, environment: Environment, before: datetime, limit: int
+    ) -> int:
+        """See `Transaction.prune_bodies`."""
+        which = {"before": before, "limit": limit, **_place(provider, environment)}
+        return self._count(self._sql.prune_bodies, which)
+
+    def add_handler_runs(self, runs: Sequence[HandlerRun]) -> None:
+        """See `Transaction.add_handler_runs`."""
+        for run in runs:
+            self._count(self._sql.add_handler_run, rows.handler_run_row(run))
+
+    def due_handler_runs(
+        self, *, provider: str, environment: Environment, now: datetime, limit: int
+    ) -> Sequence[HandlerRun]:
+        """See `Transaction.due_handler_runs`."""
+        place = _place(provider, environment)
+        found = self._all(self._sql.due_handler_runs, now=now, limit=limit, **place)
+        return [self._read(rows.handler_run_from, row) for row in found]
+
+    def claim_handler_runs(self, runs: Collection[HandlerRun], *, until: datetime) -> None:
+        """See `Transaction.claim_handler_runs`."""
+        for run in runs:
+            this = {"this_event_id": run.event_id, "this_handler": run.handler, "until": until}
+            self._count(self._sql.claim_handler_run, this)
+
+    def handler_run(self, event_id: str, handler: str) -> HandlerRun | None:
+        """See `Transaction.handler_run`."""
+        return self._one(
+            rows.handler_run_from,
+            self._sql.handler_run,
+            this_event_id=event_id,
+            this_handler=handler,
+        )
+
+    def save_handler_run(self, run: HandlerRun) -> None:
+        """See `Transaction.save_handler_run`."""
+        this = {"this_event_id": run.event_id, "this_handler": run.handler}
+        changes = {**rows.handler_run_changes(run), **this}
+        if not self._count(self._sql.replace_handler_run, changes):
+            raise StoreConflict("no such run", operation="store.save_handler_run")
+
+    def handler_runs(self, query: InboxQuery) -> Sequence[HandlerRun]:
+        """See `Transaction.handler_runs`."""
+        after: dict[str, Any] = {}
+        if query.after is not None:
+            event_id, _, handler = query.after.id.partition(" ")
+            after = {"after_event_id": event_id, "after_handler": handler}
+        return self._latest(self._sql.handler_runs, query, after, rows.handler_run_from)
+
+    def runs_of(self, event_id: str) -> Sequence[HandlerRun]:
+        """See `Transaction.runs_of`."""
+        found = self._all(self._sql.runs_of, this_event_id=event_id)
+        return [self._read(rows.handler_run_from, row) for row in found]
+
+    def _latest(
+        self,
+        statements: Mapping[Any, Executable],
+        query: InboxQuery,
+        after: Mapping[str, Any],
+        read: Callable[[Row], T],
+    ) -> Sequence[T]:
+        values = {"limit": query.limit, **_place(query.provider, query.environment), **after}
+        if query.after is not None:
+            values["after_at"] = query.after.created_at
+        found = self._all(statements[query.state, query.after is not None], **values)
+        return [self._read(read, row) for row in found]
+
+
+def _place(provider: str, environment: Environment) -> dict[str, Any]:
+    return {"this_provider": provider, "this_environment": environment.value}
