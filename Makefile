@@ -47,7 +47,7 @@ fidelity: test-env  ## Hold the Stripe adapter and its simulator against Stripe'
 bench: test-env  ## Measure, and write docs/benchmarks.md (ONLY="stripe calls", LOCALSTRIPE=1)
 	$(PY) benchmarks/run.py $(ONLY)
 
-docs: test-env  ## Write the tables of docs/providers, docs/cli.md and the guide from the code
+docs: test-env  ## Write the tables of docs/providers/*.md, docs/cli.md and the guide from the code
 	@$(PY) scripts/provider_docs.py
 	@$(PY) scripts/adapter_docs.py
 	@$(PY) scripts/cli_docs.py

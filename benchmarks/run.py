@@ -40,6 +40,7 @@ SUBJECTS: Final = {
     "queues": "beside_queues",
     "load": "loading",
     "stripe": "stripe_adapter",
+    "adyen": "adyen_adapter",
     "simulator": "stripe_simulator",
     "localstripe": "beside_localstripe",
 }

@@ -40,8 +40,9 @@ def test_whatever_goes_wrong_journal_and_bank_agree(profile, raged):
     assert report.reviewed > 0
 
 
-def test_storms_rage_at_the_stripe_adapter_and_over_files_too():
-    for explorer in (CrashExplorer("stripe"), CrashExplorer("stripe_like", "sqlite")):
+def test_storms_rage_at_the_adapters_and_over_files_too():
+    explorers = ("stripe", "memory"), ("adyen", "memory"), ("stripe_like", "sqlite")
+    for explorer in [CrashExplorer(*one) for one in explorers]:
         report = explorer.storms(range(4))
         assert report.ok, report
 
@@ -67,6 +68,13 @@ def test_two_crashes_at_any_two_stops_leave_one_effect(case):
     report = CrashExplorer("stripe_like").crashes(case=case, pairs=True)
     assert report.ok, report
     assert report.crashes > report.worlds  # most of them die twice
+
+
+@pytest.mark.parametrize("case", ["capture", "refund"])
+def test_a_crash_at_any_stop_of_the_adyen_adapter_leaves_one_effect(case):
+    report = CrashExplorer("adyen").crashes(case=case)
+    assert report.ok, report
+    assert report.crashes
 
 
 def test_a_crash_at_any_stop_leaves_one_effect_in_a_file():
