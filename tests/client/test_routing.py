@@ -183,7 +183,9 @@ def test_a_provider_that_lacks_a_capability_is_passed_over(routed):
 
 
 def test_what_no_provider_can_is_refused_before_any_request(routed):
-    routed.add("third", adyen_like(), lacks=frozenset({*adyen_like().lacks, Capability.OFF_SESSION}))
+    routed.add(
+        "third", adyen_like(), lacks=frozenset({*adyen_like().lacks, Capability.OFF_SESSION})
+    )
     pay = routed.process([Rule("third")], names=("third", "first"))
     with pytest.raises(UnsupportedOperation, match="third cannot do this: it lacks off_session"):
         routed.buy(pay, off_session=True)
@@ -206,9 +208,7 @@ STAYS = {
 @pytest.mark.parametrize("fault", STAYS.values(), ids=STAYS)
 def test_whatever_was_sent_stays(routed, fault):
     pay = routed.process(FIRST)
-    pay.router.providers["first"].next(
-        "create_payment", fault, *REFUSED * 5
-    )
+    pay.router.providers["first"].next("create_payment", fault, *REFUSED * 5)
     pay.router.providers["first"].next("find", *REFUSED * 5)
     with pytest.raises(PayportError):
         routed.buy(pay)

@@ -219,7 +219,9 @@ BAD_ROUTERS = [
 ]
 
 
-@pytest.mark.parametrize(("make", "why"), [*BAD_RULES, *BAD_ROUTERS], ids=lambda case: str(case)[:50])
+@pytest.mark.parametrize(
+    ("make", "why"), [*BAD_RULES, *BAD_ROUTERS], ids=lambda case: str(case)[:50]
+)
 def test_what_cannot_be_meant_is_refused_when_it_is_written_down(make, why):
     with pytest.raises(ConfigurationError, match=why) as refused:
         make()

@@ -307,7 +307,9 @@ class RoutedSession(Session):
                 is_one_of_several=more,
                 may_take=lambda intent: self._is_free(intent, None),
             )
-            account = yield from line.told_account()
+            # Asked before anything is written, and before a turn is waited for.
+            shut = line.gate.breaker.refusal() if more else None
+            account = shut or (yield from line.told_account())
             if isinstance(account, Failure):
                 if not (more and _lets_move_on(account)):
                     raise line.fault(account, plan.named, plan.reference) from account.cause

@@ -130,6 +130,15 @@ class Rule:
         return self._targets
 
     @property
+    def described(self) -> str:
+        """Which payments it is for, in words."""
+        shares = ", ".join(f"{share}% {name}" for name, share in self._percent())
+        return self._label.strip(" ()") + (f"; {shares}" if shares else "")
+
+    def _percent(self) -> Sequence[tuple[str, int]]:
+        return list(self.to.items()) if isinstance(self.to, Mapping) else []
+
+    @property
     def is_for_every_payment(self) -> bool:
         """Whether it has no condition."""
         return not self._asks and self.from_attempt == 1
