@@ -38,7 +38,7 @@ def unknown(routed, pay, name="first", reference="order_1"):
         routed.buy(pay, reference)
 
 
-# -- migration --------------------------------------------------------------------------------------
+# -- migration ------------------------------------------------------------------------------------
 
 
 @each_place(*ALL)
@@ -119,7 +119,7 @@ def test_what_a_gone_provider_concluded_can_still_be_asked_again(routed):
         pay.refunds.create(payment=paid.id, reference="return_1")
 
 
-# -- recovery ---------------------------------------------------------------------------------------
+# -- recovery -------------------------------------------------------------------------------------
 
 
 @each_place(*ALL)
@@ -192,7 +192,7 @@ def test_a_person_resolves_what_is_at_any_of_them(routed):
     assert (told.state, told.provider) == ("confirmed", "first")
 
 
-# -- webhooks ---------------------------------------------------------------------------------------
+# -- webhooks -------------------------------------------------------------------------------------
 
 
 @each_place(*ALL)
@@ -304,7 +304,7 @@ def test_a_late_webhook_of_where_a_payment_was_is_applied(routed):
     assert pay.payments.get(moved.id).provider == "second"
 
 
-# -- breakers, limits, and the rest of a client -------------------------------------------------------
+# -- breakers, limits, and the rest of a client ---------------------------------------------------
 
 
 def test_each_provider_has_a_breaker_of_its_own(routed):
