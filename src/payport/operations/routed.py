@@ -268,7 +268,7 @@ class RoutedSession(Session):
         able = self._able(list(known.values()), asked)
         if home not in self._lines:
             gone = f"{home}, where it was, is not here any more and can charge nothing of it"
-            return [replace(one, reason=f"{gone}; {one.reason}") for one in able]
+            return [one._replace(reason=f"{gone}; {one.reason}") for one in able]
         return able
 
     def _able(self, candidates: Sequence[Candidate], asked: Asked) -> list[Candidate]:
@@ -285,7 +285,7 @@ class RoutedSession(Session):
             error = asked.cannot(self._lines[candidate.name].spec)
             if error is None:
                 passed = "".join(f"{why}; " for why in cannot)
-                able.append(replace(candidate, reason=f"{passed}{candidate.reason}"))
+                able.append(candidate._replace(reason=f"{passed}{candidate.reason}"))
                 cannot = []
             else:
                 first = first or error

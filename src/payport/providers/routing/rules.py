@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from payport.domain.errors import ConfigurationError, InvalidRequest
 from payport.domain.frozen import EMPTY, FrozenMapping
@@ -62,8 +62,7 @@ class Asked:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A provider that may take a payment, and why, in words."""
 
     name: str
@@ -80,7 +79,7 @@ class Rule:
 
     Attributes:
         to: A provider's name; several, in the order in which they are tried; or shares in percent,
-            `{"stripe": 90, "adyen": 10}`, by which each payment goes to one of them for good.
+            `{"first": 90, "second": 10}`, by which each payment goes to one of them for good.
         name: What the reason of a decision calls the rule.
         currencies: Such as `{"EUR", "SEK"}`.
         countries: Of the customer, such as `{"NL"}`.
@@ -123,6 +122,16 @@ class Rule:
         object.__setattr__(self, "_targets", _targets(self.to))
         object.__setattr__(self, "_asks", tuple(_conditions(self)))
         object.__setattr__(self, "_label", _described(self))
+
+    @property
+    def conditions(self) -> tuple[Callable[[Asked], bool], ...]:
+        """What has to hold of a payment, as functions."""
+        return self._asks
+
+    @property
+    def has_shares(self) -> bool:
+        """Whether the reference decides between its targets."""
+        return bool(self._shares)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -219,7 +228,7 @@ def _check_range(at_least: Money | None, at_most: Money | None) -> None:
 def _targets(to: Any) -> tuple[str, ...]:
     names = (to,) if isinstance(to, str) else tuple(to)
     if not names or not all(isinstance(name, str) and name for name in names):
-        raise _refused("to", "name a provider, several in order, or shares such as {'stripe': 90}")
+        raise _refused("to", "name a provider, several in order, or shares such as {'first': 90}")
     if len(set(names)) != len(names):
         raise _refused("to", "it names a provider twice")
     return names
