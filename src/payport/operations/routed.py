@@ -186,7 +186,7 @@ class RoutedSession(Session):
             try:
                 return (yield from self._taken(plan, candidates, deadline))
             except Elsewhere as elsewhere:
-                if found == (yield from transact(_again(plan))):
+                if found == (yield from transact(lambda tx: _found(tx, plan))):
                     raise elsewhere from None
         raise OperationInProgress(operation=plan.named, reference=plan.reference)
 
@@ -367,10 +367,6 @@ def _is_over(
 
 def _found(tx: Transaction, plan: Plan) -> _Found:
     return _Found(tx.operation(plan.identity.id), tx.payment(plan.payment_id))
-
-
-def _again(plan: Plan) -> Any:
-    return lambda tx: _found(tx, plan)
 
 
 def _stay(name: str) -> Candidate:

@@ -278,7 +278,7 @@ def _check_provider(provider: object, router: str, *, awaited: bool) -> None:
         )
 
 
-def _check_rules(rules: Sequence[Rule], specs: Mapping[str, ProviderSpec]) -> None:
+def _check_rules(rules: Sequence[Any], specs: Mapping[str, ProviderSpec]) -> None:
     for number, rule in enumerate(rules, 1):
         if not isinstance(rule, Rule):
             raise _refused("rules", f"rule {number} is a {type(rule).__name__}, and no Rule")

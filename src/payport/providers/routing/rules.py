@@ -214,7 +214,7 @@ def _check_currencies(currencies: Collection[str]) -> None:
             raise _refused("currencies", message) from error
 
 
-def _check_range(at_least: Money | None, at_most: Money | None) -> None:
+def _check_range(at_least: Any, at_most: Any) -> None:
     for what, bound in (("at_least", at_least), ("at_most", at_most)):
         if bound is not None and not isinstance(bound, Money):
             raise _refused(what, "must be Money: amounts of different currencies do not compare")
@@ -234,7 +234,7 @@ def _targets(to: Any) -> tuple[str, ...]:
     return names
 
 
-def _shares(shares: Mapping[str, int]) -> tuple[tuple[int, str], ...]:
+def _shares(shares: Mapping[str, Any]) -> tuple[tuple[int, str], ...]:
     """Each provider with the percent that its share ends before."""
     total = 0
     ends: list[tuple[int, str]] = []
