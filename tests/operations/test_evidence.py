@@ -49,6 +49,20 @@ def test_a_late_webhook_of_an_earlier_try_proves_nothing_about_a_later_one(shop)
     assert (after.status, after.unresolved) == ("unknown", (row.key,))
 
 
+@blocking("adyen_like")
+def test_a_late_webhook_proves_nothing_about_a_try_that_makes_an_object_of_its_own(shop):
+    shop.buy(payment_method=Tokens.EXPIRED)
+    late = shop.fake.webhooks()
+
+    lose(shop, "confirm_payment", LostRequest())
+    with pytest.raises(OutcomeUnknown):
+        shop.buy(attempt=2)
+    receive(shop, late)
+
+    assert Doing("confirm_payment").row(shop).state == "unknown"
+    assert shop.pay.payments.get(reference="order_1").status == "unknown"
+
+
 @each_colour
 def test_a_webhook_of_the_try_itself_concludes_it(shop):
     shop.buy(payment_method=Tokens.EXPIRED)

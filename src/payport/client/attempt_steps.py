@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from payport.client import terms as asked
+from payport.client.action_steps import ActionSteps
 from payport.client.hold_steps import HoldSteps
 from payport.client.operation_steps import OperationSteps
 from payport.client.validation import Checker, check_id, checked_reference
@@ -32,17 +33,17 @@ from payport.providers.commands import (
     CreatePayment,
     Operation,
     Terms,
-    command_from_json,
 )
 from payport.providers.routing.rules import Asked
 from payport.providers.spec import Capability
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from payport.domain.errors import PayportError
     from payport.operations.session import Session
     from payport.operations.steps import Steps
     from payport.providers.spec import ProviderSpec
-    from payport.storage.base import Transaction
 
 __all__ = ["AttemptSteps", "payment_id_of"]
 
@@ -61,6 +62,7 @@ class AttemptSteps(OperationSteps):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._holds = HoldSteps(session)
+        self._actions = ActionSteps(session)
 
     # -- create ---------------------------------------------------------------------------------
 
@@ -139,10 +141,16 @@ class AttemptSteps(OperationSteps):
         return_url: str | None,
         off_session: bool | None,
         attempt: int | None,
+        action_result: Mapping[str, str] | None,
     ) -> Steps[PaymentIntent]:
         """See `Payments.confirm`."""
         payment_id = check_id(payment, Kind.PAYMENT, operation=_CONFIRM, field="payment")
         checker = Checker(_CONFIRM, self._session.spec.limits, payment_id)
+        if action_result is not None:
+            if (payment_method, return_url, off_session, attempt) != (None, None, None, None):
+                raise checker.refused("action_result", "says all there is: pass nothing beside it")
+            brought = checker.action_result(action_result)
+            return self._actions.acted(payment_id, brought)
         given = asked.TryTerms(
             payment_method=checker.token(payment_method, "payment_method"),
             return_url=checker.url(return_url, "return_url"),
@@ -251,17 +259,6 @@ class AttemptSteps(OperationSteps):
             )
         if spec.has(Capability.CREATE_UNCONFIRMED) and not usable:
             yield from self._holds.voided(intent, plan.named)
-
-    def _first_terms(
-        self, tx: Transaction, payment_id: str, named: str
-    ) -> tuple[PaymentIntent, Terms | None]:
-        """The payment, and what it was created with, as far as that may be stored."""
-        intent = self._session.owned(tx.payment(payment_id), payment_id, named)
-        record = tx.operation(self._identity(Operation.CREATE_PAYMENT, payment_id).id)
-        if record is None or record.command is None:
-            return intent, None
-        command = command_from_json(record.command)
-        return intent, command.terms if isinstance(command, CreatePayment) else None
 
 
 def _is_local(spec: ProviderSpec, command: CreatePayment) -> bool:

@@ -118,6 +118,7 @@ class Payments:
         return_url: str | None = None,
         off_session: bool | None = None,
         attempt: int | None = None,
+        action_result: Mapping[str, str] | None = None,
     ) -> PaymentIntent:
         """
         Charge or authorise a payment that was created without `confirm`, or try again.
@@ -126,9 +127,12 @@ class Payments:
             payment: payport's id of the payment.
             payment_method: Another token than the one it was created with.
             attempt: The number of the attempt; the current one if left out.
+            action_result: What the customer's action brought back, alone: the parameters of the
+                return URL, or what the provider's code in the browser gave. Only for providers that
+                do not hear of it by themselves. It is never stored.
 
         Raises:
-            InvalidTransition: The payment does not wait to be confirmed.
+            InvalidTransition: The payment does not wait to be confirmed, or for the customer.
             OutcomeUnknown: It may have been executed; carries the payment.
         """
         return self._drive(
@@ -138,6 +142,7 @@ class Payments:
                 return_url=return_url,
                 off_session=off_session,
                 attempt=attempt,
+                action_result=action_result,
             )
         )
 
@@ -323,6 +328,7 @@ class AsyncPayments:
         return_url: str | None = None,
         off_session: bool | None = None,
         attempt: int | None = None,
+        action_result: Mapping[str, str] | None = None,
     ) -> PaymentIntent:
         """See `Payments.confirm`."""
         return await self._drive(
@@ -332,6 +338,7 @@ class AsyncPayments:
                 return_url=return_url,
                 off_session=off_session,
                 attempt=attempt,
+                action_result=action_result,
             )
         )
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from payport.client.named import awaited_provider, blocking_provider
 from payport.client.operations import AsyncOperations, Operations
 from payport.client.payments import AsyncPayments, Payments
 from payport.client.refunds import AsyncRefunds, Refunds
@@ -56,7 +57,8 @@ class Payport:
         webhooks: Receive and process what the provider sends.
 
     Args:
-        provider: A processor, such as `FakeProvider()`, or a `Router` of several.
+        provider: A processor, such as `FakeProvider()`, or a `Router` of several; or the name of an
+            installed adapter, which is then made from the environment.
         scope: Names the order space, such as a shop or a tenant; part of every identity. May be
             left out with a fake only.
         store: A database URL (`sqlite:////srv/shop/payments.db`), a SQLAlchemy `Engine`, or
@@ -84,7 +86,7 @@ class Payport:
 
     def __init__(
         self,
-        provider: PaymentProvider | Router,
+        provider: PaymentProvider | Router | str,
         *,
         scope: str | None = None,
         store: Any = None,
@@ -97,9 +99,10 @@ class Payport:
         send_within: timedelta = DEFAULT_SEND_WITHIN,
         clock: Clock | None = None,
     ) -> None:
-        _check_colour(provider, awaited=False)
+        processor = blocking_provider(provider)
+        _check_colour(processor, awaited=False)
         session = _session(
-            provider,
+            processor,
             scope=scope,
             store=store,
             handlers=handlers,
@@ -112,7 +115,7 @@ class Payport:
             clock=clock,
         )
         kept: Store = _opened(open_store, store)
-        self._begin(session, Runner(kept, provider, session.settings.clock), owner=True)
+        self._begin(session, Runner(kept, processor, session.settings.clock), owner=True)
 
     def _begin(self, session: Session, runner: Runner, *, owner: bool) -> None:
         self._session = session
@@ -204,7 +207,7 @@ class AsyncPayport:
 
     def __init__(
         self,
-        provider: AsyncPaymentProvider | AsyncRouter,
+        provider: AsyncPaymentProvider | AsyncRouter | str,
         *,
         scope: str | None = None,
         store: Any = None,
@@ -217,9 +220,10 @@ class AsyncPayport:
         send_within: timedelta = DEFAULT_SEND_WITHIN,
         clock: Clock | None = None,
     ) -> None:
-        _check_colour(provider, awaited=True)
+        processor = awaited_provider(provider)
+        _check_colour(processor, awaited=True)
         session = _session(
-            provider,
+            processor,
             scope=scope,
             store=store,
             handlers=handlers,
@@ -232,7 +236,7 @@ class AsyncPayport:
             clock=clock,
         )
         kept: AsyncStore = _opened(open_async_store, store)
-        self._begin(session, AsyncRunner(kept, provider, session.settings.clock), owner=True)
+        self._begin(session, AsyncRunner(kept, processor, session.settings.clock), owner=True)
 
     def _begin(self, session: Session, runner: AsyncRunner, *, owner: bool) -> None:
         self._session = session

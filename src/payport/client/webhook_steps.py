@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from payport.client.listing import ListingSteps
 from payport.client.payments import Payments
 from payport.client.refunds import Refunds
-from payport.client.validation import checked_status
+from payport.client.validation import check_moment, checked_status
 from payport.domain.errors import InvalidRequest
+from payport.operations.plan import CLOCK_TOLERANCE
+from payport.providers.events import EventsQuery
 from payport.storage.base import Cursor, HandlerRun, InboxQuery, InboxRow, InboxState
 from payport.webhooks import keeping
+from payport.webhooks.backfilling import BACKFILL, Backfill, backfill
 from payport.webhooks.outbox import OPERATIONS
 
 if TYPE_CHECKING:
@@ -25,9 +28,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_POLL",
+    "MOST_EVENTS",
     "AsyncStop",
     "Stop",
     "as_operations",
+    "backfilled",
     "checked_age",
     "checked_poll",
     "delivery_listing",
@@ -40,7 +45,10 @@ T = TypeVar("T")
 
 #: Seconds between two looks of a worker that has nothing to do.
 DEFAULT_POLL: Final = 1.0
+#: Events that a backfill reads at most unless it is told otherwise.
+MOST_EVENTS: Final = 10_000
 _LONGEST_POLL: Final = 3600.0
+_CURSOR: Final = re.compile(r"[\x21-\x7e]{1,255}")
 _WORD: Final = re.compile("(evt|msg|inb)_[a-z2-7]{26}")
 
 
@@ -84,6 +92,38 @@ def checked_age(older_than: object) -> timedelta:
         message = "must be a timedelta, and not negative"
         raise InvalidRequest(message, operation="webhooks.prune", field="older_than")
     return older_than
+
+
+def backfilled(session: Session, since: object, cursor: object, limit: object) -> Steps[Backfill]:
+    """See `Webhooks.backfill`."""
+    now = session.settings.clock.now()
+    begins = now - since if isinstance(since, timedelta) else _moment(since)
+    if begins > now:
+        message = "must be a moment that is past, or how long ago it is"
+        raise InvalidRequest(message, operation=BACKFILL, field="since")
+    kept = session.spec.events_kept
+    if kept is not None and begins < now - kept - CLOCK_TOLERANCE:
+        raise InvalidRequest(
+            f"{session.spec.name} keeps what it told for {kept.days} days. Ask for those; for what "
+            "was before, read the payments: payments.list_from_provider and payments.refresh",
+            operation=BACKFILL,
+            field="since",
+        )
+    if cursor is not None and not (isinstance(cursor, str) and _CURSOR.fullmatch(cursor)):
+        message = "is not a cursor: pass the next_cursor of a backfill before"
+        raise InvalidRequest(message, operation=BACKFILL, field="cursor")
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+        message = "must be a whole number, and at least 1"
+        raise InvalidRequest(message, operation=BACKFILL, field="limit")
+    return backfill(session, EventsQuery(created_from=begins, after=cursor, limit=limit))
+
+
+def _moment(since: object) -> datetime:
+    moment = check_moment(since, operation=BACKFILL, field="since")
+    if moment is None:
+        message = "must be an aware datetime, or a timedelta"
+        raise InvalidRequest(message, operation=BACKFILL, field="since")
+    return moment
 
 
 def replayed(session: Session, name: object, handler: str | None) -> Steps[int]:

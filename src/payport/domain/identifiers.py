@@ -45,6 +45,7 @@ class Kind(StrEnum):
     REFUND = "rfd"
     OPERATION = "opn"
     EVENT = "evt"
+    PAYOUT = "pyt"
 
 
 def digest(parts: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from payport.domain.errors import IdempotencyConflict
+from payport.domain.frozen import EMPTY
 from payport.domain.outcomes import Certainty
 from payport.operations.evidence import baseline
 from payport.operations.keys import KeyParts, derive_key
@@ -456,7 +457,9 @@ def _continued(moved: OperationRecord, before: OperationRecord) -> OperationReco
 def _bare(command: Command) -> Command:
     """The command without what may be the reason why its request must not be stored."""
     if isinstance(command, CreatePayment | ConfirmPayment):
-        return replace(command, terms=replace(command.terms, payment_method=None))
+        command = replace(command, terms=replace(command.terms, payment_method=None))
+    if isinstance(command, ConfirmPayment):
+        command = replace(command, action_result=EMPTY)
     return command
 
 

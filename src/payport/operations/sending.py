@@ -132,7 +132,13 @@ class Sending:
             if not held or left <= 0 or not turn.may_send():
                 raise SendRefused
 
-        call = Call(key=turn.record.key, timeout=timeout, guard=guard, exact=message.exact)
+        call = Call(
+            key=turn.record.key,
+            timeout=timeout,
+            guard=guard,
+            exact=message.exact,
+            first_sent_at=turn.record.first_sent_at,
+        )
         asked_at = self._settings.clock.monotonic()
         try:
             outcome = yield from self._gate.ask(

@@ -8,7 +8,7 @@ providers has a `RoutedSession`, whose `lines` are sessions like this one, one f
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from payport.domain.errors import InvalidRequest, NotFound, UnsupportedOperation
 from payport.operations.faults import read_fault
@@ -21,7 +21,7 @@ from payport.providers.breaker import CircuitBreaker
 from payport.providers.deliveries import ReceivesWebhooks
 from payport.providers.exchange import Call
 from payport.providers.outcomes import Account, Answer, Failure
-from payport.providers.rates import rate_limit
+from payport.providers.rates import Allowance, rate_limit
 from payport.providers.spec import Capability
 
 if TYPE_CHECKING:
@@ -40,10 +40,13 @@ if TYPE_CHECKING:
     from payport.storage.base import Transaction
     from payport.webhooks.handlers import Handlers
 
-__all__ = ["Session"]
+__all__ = ["HINTS_PER_SECOND", "Session"]
 
 
 T = TypeVar("T")
+
+#: How many objects a client reads a second, at most, because of webhooks that are not signed.
+HINTS_PER_SECOND: Final = 5
 
 
 class Session:
@@ -57,13 +60,18 @@ class Session:
         handlers: Handlers,
         gate: Gate | None = None,
         accounts: dict[str, Account] | None = None,
+        hints: Allowance | None = None,
     ) -> None:
         self.settings = settings
         self.handlers = handlers
         # Shared by the scopes of one client, like the account.
         self.gate: Gate = gate or _gate(settings, provider)
         self.journal: Journal = Journal(settings, provider.spec, provider.render, self.gate)
+        # Shared too: how often the provider is read because of what anybody may have sent.
+        self.hints: Allowance = hints or Allowance(HINTS_PER_SECOND, settings.clock.monotonic)
         self._provider = provider
+        #: The provider once more, when it was seen to be one: asking takes as long as a signature.
+        self._receiving: ReceivesWebhooks | None = None
         # Shared by the scopes of one client: they have one provider, so one account.
         self._accounts = accounts if accounts is not None else {}
 
@@ -140,11 +148,13 @@ class Session:
         Raises:
             UnsupportedOperation: It sends none.
         """
-        self.spec.require(Capability.WEBHOOKS, operation=operation)
-        if not isinstance(self._provider, ReceivesWebhooks):
-            message = "the adapter reads no webhooks: it lacks parse_webhook and read_webhook"
-            raise UnsupportedOperation(message, operation=operation, provider=self.spec.name)
-        return self._provider
+        if self._receiving is None:
+            self.spec.require(Capability.WEBHOOKS, operation=operation)
+            if not isinstance(self._provider, ReceivesWebhooks):
+                message = "the adapter reads no webhooks: it lacks parse_webhook and read_webhook"
+                raise UnsupportedOperation(message, operation=operation, provider=self.spec.name)
+            self._receiving = self._provider
+        return self._receiving
 
     def scoped(self, scope: str) -> Session:
         """The same session in another order space."""
@@ -154,6 +164,7 @@ class Session:
             handlers=self.handlers,
             gate=self.gate,
             accounts=self._accounts,
+            hints=self.hints,
         )
 
     def account(self, operation: str, reference: str) -> Steps[Account]:

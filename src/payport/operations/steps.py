@@ -13,11 +13,12 @@ What a step raises is thrown into the generator at the `yield`, so `try` works t
 from __future__ import annotations
 
 import inspect
+import random
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from payport.domain.errors import ConfigurationError
+from payport.domain.errors import ConfigurationError, StoreConflict
 
 if TYPE_CHECKING:
     from payport.operations.threads import Threads
@@ -38,6 +39,7 @@ __all__ = [
     "is_awaited",
     "transact",
     "transact_grouped",
+    "transact_patiently",
     "wait",
 ]
 
@@ -118,6 +120,26 @@ def transact(work: Callable[[Transaction], T]) -> Steps[T]:
     """One transaction of the store."""
     result: T = yield lambda ports: ports.store.transact(work)
     return result
+
+
+#: Seconds to wait at most before each further try, half of which is drawn.
+_CONFLICTS: Final = (0.01, 0.04, 0.16)
+
+
+def transact_patiently(work: Callable[[Transaction], T]) -> Steps[T]:
+    """
+    As `transact`, a few times where the database lets two transactions meet and ends this one:
+    nothing of it was kept, and `work` begins anew.
+
+    Raises:
+        StoreConflict: They met each time.
+    """
+    for longest in _CONFLICTS:
+        try:
+            return (yield from transact(work))
+        except StoreConflict:
+            yield wait_step(longest * random.uniform(0.5, 1.0))  # noqa: S311 - to meet no more
+    return (yield from transact(work))
 
 
 def ask(question: Callable[[PaymentProvider], T], provider: PaymentProvider) -> Steps[T]:

@@ -10,7 +10,7 @@ from payport.domain.facts import Facts
 from payport.domain.outcomes import CERTAINTY, Certainty, FailureKind
 from payport.providers.exchange import TransportError
 
-__all__ = ["Account", "Answer", "Failure", "Outcome", "failure_from_transport", "judged"]
+__all__ = ["Account", "Answer", "Failure", "Outcome", "aged", "failure_from_transport", "judged"]
 
 
 R = TypeVar("R")
@@ -94,6 +94,19 @@ def failure_from_transport(error: TransportError) -> Failure:
     """Without a byte sent nothing was executed; after that, anything may have been."""
     kind = FailureKind.UNKNOWN if error.sent else FailureKind.UNAVAILABLE
     return Failure(kind=kind, message=str(error), cause=error, unsent=not error.sent)
+
+
+def aged(outcome: R | Failure, first_sent_at: datetime | None) -> R | Failure:
+    """
+    An answer of a provider that does not say whether it is a stored one: it may be as old as the
+    operation's first send, and its facts must not stand over what happened since.
+
+    In whole seconds, which is how exactly webhooks tell the time.
+    """
+    if first_sent_at is None or not isinstance(outcome, Answer):
+        return outcome
+    facts = outcome.facts.told_by(first_sent_at.replace(microsecond=0))
+    return replace(outcome, facts=facts)
 
 
 def judged(outcome: R | Failure, *, answered: int) -> R | Failure:

@@ -335,8 +335,8 @@ class JournalTransaction(Protocol):
         """The event."""
         ...
 
-    def events(self, payment_id: str) -> Sequence[DomainEvent]:
-        """The payment's events, in the order in which they were learned."""
+    def events(self, aggregate_id: str) -> Sequence[DomainEvent]:
+        """The events of a payment or a payout, in the order in which they were learned."""
         ...
 
 

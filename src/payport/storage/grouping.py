@@ -8,6 +8,7 @@ never before. A unit that fails does so alone, and takes none of the others back
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from payport.domain.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Sequence
 
     from payport.storage.base import AsyncStore, Store, Transaction
@@ -29,11 +29,21 @@ MOST: Final = 64
 
 
 class _Unit(Generic[T]):
-    """A unit of work, and what became of it."""
+    """
+    A unit of work, and what became of it.
+
+    Attributes:
+        leads: Whether its caller works for all who wait.
+        wake: Tells its caller, where that waits, that the work is done or that it leads now. Once.
+    """
+
+    __slots__ = ("_error", "_value", "is_done", "leads", "wake", "work")
 
     def __init__(self, work: Callable[[Transaction], T]) -> None:
         self.work = work
         self.is_done = False
+        self.leads = False
+        self.wake: Callable[[], object] | None = None
         self._value: Any = None
         self._error: Exception | None = None
 
@@ -50,31 +60,92 @@ class _Unit(Generic[T]):
         return value
 
 
+class _Line:
+    """
+    Who waits, and who works for them.
+
+    Whoever comes first leads: works for all who wait, itself among them, and leaves the lead to the
+    next one that came meanwhile. Each of the others is woken once: with its work done, or to lead.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[_Unit[Any]] = deque()
+        self._taken: list[_Unit[Any]] = []
+        self._is_led = False
+        self._process = os.getpid()
+
+    def join(self, unit: _Unit[Any]) -> bool:
+        """Come last, and say whether to lead; else wait to be woken."""
+        if self._process != os.getpid():
+            # In a forked child: whoever led and waited stayed behind.
+            _Line.__init__(self)
+        self._waiting.append(unit)
+        unit.leads = not self._is_led
+        self._is_led = True
+        return unit.leads
+
+    def take(self) -> Sequence[_Unit[Any]]:
+        """For who leads: those to work for next."""
+        self._taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST))]
+        return tuple(self._taken)
+
+    def wake(self) -> None:
+        """For who leads: tell those whose work is done."""
+        while self._taken:
+            unit = self._taken.pop()
+            if unit.wake is not None:
+                unit.wake()
+
+    def leave(self, unit: _Unit[Any]) -> None:
+        """
+        Go, done or not: the caller may have been cancelled, or its thread be ended. What it took
+        for others and did not do is theirs again.
+        """
+        if not unit.is_done and unit in self._waiting:
+            self._waiting.remove(unit)
+        if not unit.leads:
+            return
+        unit.leads = False
+        left = [one for one in self._taken if not one.is_done and one is not unit]
+        self._taken = [one for one in self._taken if one.is_done]
+        self.wake()
+        self._waiting.extendleft(reversed(left))
+        self._is_led = bool(self._waiting)
+        if self._is_led:
+            following = self._waiting[0]
+            following.leads = True
+            assert following.wake is not None  # noqa: S101 - it came while another one led
+            following.wake()
+
+
 class Grouped:
     """A store for units of work that may share a transaction; for threads."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._waiting: deque[_Unit[Any]] = deque()
-        self._turn = threading.Lock()
+        self._line = _Line()
+        self._guard = threading.Lock()
 
     def transact(self, work: Callable[[Transaction], T]) -> T:
         """See `Store.transact`."""
         unit = _Unit(work)
-        self._waiting.append(unit)
-        with self._turn:
-            # Whoever comes first works for all who wait; the others find their work done.
-            while not unit.is_done:
-                self._carry_out(_taken(self._waiting))
-        return unit.result()
-
-    def _carry_out(self, units: Sequence[_Unit[Any]]) -> None:
+        turn = threading.Lock()
+        turn.acquire()
+        unit.wake = turn.release
         try:
-            self._together(units)
-        except BaseException:
-            # The thread is being ended: those of the others are theirs again.
-            self._waiting.extendleft(unit for unit in reversed(units) if not unit.is_done)
-            raise
+            with self._guard:
+                leads = self._line.join(unit)
+            if not leads:
+                turn.acquire()
+            while not unit.is_done:
+                with self._guard:
+                    units = self._line.take()
+                self._together(units)
+                self._line.wake()
+        finally:
+            with self._guard:
+                self._line.leave(unit)
+        return unit.result()
 
     def _together(self, units: Sequence[_Unit[Any]]) -> None:
         try:
@@ -92,29 +163,29 @@ class AsyncGrouped:
 
     def __init__(self, store: AsyncStore) -> None:
         self._store = store
-        self._waiting: deque[_Unit[Any]] = deque()
-        self._turn: asyncio.Lock | None = None
+        self._line = _Line()
 
     async def transact(self, work: Callable[[Transaction], T]) -> T:
         """See `AsyncStore.transact`."""
-        if self._turn is None:
-            import asyncio  # noqa: PLC0415 - 15 ms that a blocking application does not pay
-
-            self._turn = asyncio.Lock()
         unit = _Unit(work)
-        self._waiting.append(unit)
-        async with self._turn:
+        try:
+            if not self._line.join(unit):
+                await self._woken(unit)
             while not unit.is_done:
-                await self._carry_out(_taken(self._waiting))
+                await self._together(self._line.take())
+                self._line.wake()
+        finally:
+            # Canceled, perhaps while it commits: carrying it out again changes nothing more.
+            self._line.leave(unit)
         return unit.result()
 
-    async def _carry_out(self, units: Sequence[_Unit[Any]]) -> None:
-        try:
-            await self._together(units)
-        except BaseException:
-            # Canceled, perhaps while it commits: carrying it out again changes nothing more.
-            self._waiting.extendleft(unit for unit in reversed(units) if not unit.is_done)
-            raise
+    @staticmethod
+    async def _woken(unit: _Unit[Any]) -> None:
+        import asyncio  # noqa: PLC0415 - 15 ms that a blocking application does not pay
+
+        turn = asyncio.get_running_loop().create_future()
+        unit.wake = lambda: None if turn.done() else turn.set_result(None)
+        await turn
 
     async def _together(self, units: Sequence[_Unit[Any]]) -> None:
         try:
@@ -125,10 +196,6 @@ class AsyncGrouped:
                     await self._together([unit])
             return
         _returned(units, values)
-
-
-def _taken(waiting: deque[_Unit[Any]]) -> list[_Unit[Any]]:
-    return [waiting.popleft() for _ in range(min(len(waiting), MOST))]
 
 
 def _returned(units: Sequence[_Unit[Any]], values: Sequence[Any]) -> None:

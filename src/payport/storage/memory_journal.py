@@ -288,8 +288,8 @@ class MemoryJournal(MemoryUnit):
         for event in events:
             if event.id not in self._data.events:
                 self._put(self._data.events, event.id, event)
-                told = self._data.told.get(event.payment_id, ())
-                self._put(self._data.told, event.payment_id, (*told, event))
+                told = self._data.told.get(event.aggregate_id, ())
+                self._put(self._data.told, event.aggregate_id, (*told, event))
                 new.append(event)
         return new
 
@@ -297,6 +297,6 @@ class MemoryJournal(MemoryUnit):
         """See `Transaction.event`."""
         return self._data.events.get(event_id)
 
-    def events(self, payment_id: str) -> Sequence[DomainEvent]:
+    def events(self, aggregate_id: str) -> Sequence[DomainEvent]:
         """See `Transaction.events`."""
-        return self._data.told.get(payment_id, ())
+        return self._data.told.get(aggregate_id, ())

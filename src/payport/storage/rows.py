@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from enum import Enum
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import TypeAdapter
@@ -32,6 +33,7 @@ from payport.storage.base import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from payport.domain.refund import Refund
@@ -212,7 +214,7 @@ def event_row(event: DomainEvent, at: datetime) -> dict[str, Any]:
     return {
         "id": event.id,
         "kind": event.kind,
-        "payment_id": event.payment_id,
+        "payment_id": event.aggregate_id,
         "occurred_at": event.occurred_at,
         "learned_at": at,
         "document": _to_json(type(event), event),
@@ -235,10 +237,11 @@ def event_from(row: Row) -> DomainEvent:
 
 # -- inbox and handlers ---------------------------------------------------------------------------
 
+_TURNS: Final = ("state", "tries", "due_at", "claimed_until", "fencing", "error", "trace")
 _DELIVERY: Final = tuple(field.name for field in fields(InboxRow))
 _DELIVERY_WORDS: Final = {"environment": Environment, "state": InboxState}
+_DELIVERY_CHANGING: Final = (*_TURNS, "conflict")
 _RUN: Final = tuple(field.name for field in fields(HandlerRun))
-_TURNS: Final = ("state", "tries", "due_at", "claimed_until", "fencing", "error", "trace")
 
 
 def delivery_row(row: InboxRow) -> dict[str, Any]:
@@ -248,7 +251,7 @@ def delivery_row(row: InboxRow) -> dict[str, Any]:
 
 def delivery_changes(row: InboxRow) -> dict[str, Any]:
     """The columns of a delivery that change."""
-    return _plain(row, (*_TURNS, "conflict"))
+    return _plain(row, _DELIVERY_CHANGING)
 
 
 def delivery_from(row: Row) -> InboxRow:
@@ -283,11 +286,15 @@ def handler_run_from(row: Row) -> HandlerRun:
 
 def _plain(value: object, names: tuple[str, ...]) -> dict[str, Any]:
     """A value's attributes as columns: words as text, because some drivers store an enum's name."""
-    columns: dict[str, Any] = {}
-    for name in names:
-        part = getattr(value, name)
-        columns[name] = part.value if isinstance(part, Enum) else part
-    return columns
+    return {
+        name: part.value if isinstance(part, Enum) else part
+        for name, part in zip(names, _attributes(names)(value), strict=True)
+    }
+
+
+@cache
+def _attributes(names: tuple[str, ...]) -> Callable[[object], tuple[Any, ...]]:
+    return attrgetter(*names)
 
 
 def _rich(row: Row, words: Mapping[str, type[Enum]]) -> dict[str, Any]:

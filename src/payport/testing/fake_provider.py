@@ -22,6 +22,7 @@ from payport.domain.identifiers import Environment
 from payport.domain.secrets import Secret
 from payport.operations.clock import Clock
 from payport.providers.deliveries import WebhookRequest
+from payport.providers.events import AsyncEventsProvider, SyncEventsProvider
 from payport.providers.listings import AsyncListingProvider, SyncListingProvider
 from payport.providers.webhook_secrets import WebhookSecret
 from payport.testing.bank.bank import Bank
@@ -37,7 +38,7 @@ __all__ = ["AsyncFakeProvider", "FakeProvider"]
 
 ACCOUNT: Final = "acct_fake"
 #: What can be scripted of a fake beside the operations that every provider has.
-LISTINGS: Final = ("list_payments", "list_refunds")
+LISTINGS: Final = ("list_payments", "list_refunds", "list_events", "retrieve_subject")
 API_KEY: Final = "fake_key_0001"
 
 
@@ -209,13 +210,13 @@ class _Controls:
         return outbox.take(duplicate=duplicate, shuffle=shuffle, api_version=api_version)
 
 
-class FakeProvider(_Controls, SyncListingProvider[FakeAdapter]):
+class FakeProvider(_Controls, SyncListingProvider[FakeAdapter], SyncEventsProvider[FakeAdapter]):
     """
     The fake, blocking. A `PaymentProvider` that `ListsPayments`.
 
     Args:
         behaviour: What kind of processor it is: `stripe_like()` unless told, `adyen_like()`,
-            `keyless()` or one of your own.
+            `keyless()`, `redirecting()` or one of your own.
         bank: A bank to stand in front of; one of its own unless passed.
         clock: The bank's clock; a `FakeClock` unless passed.
         environment: `Environment.TEST` unless told.
@@ -278,7 +279,9 @@ class FakeProvider(_Controls, SyncListingProvider[FakeAdapter]):
         return delivered
 
 
-class AsyncFakeProvider(_Controls, AsyncListingProvider[FakeAdapter]):
+class AsyncFakeProvider(
+    _Controls, AsyncListingProvider[FakeAdapter], AsyncEventsProvider[FakeAdapter]
+):
     """The fake, awaited. An `AsyncPaymentProvider`. See `FakeProvider`."""
 
     def __init__(

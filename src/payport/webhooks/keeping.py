@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from payport.domain.errors import InvalidTransition, NotFound
 from payport.operations.steps import Steps, transact
 from payport.storage.base import Cursor, HandlerRun, InboxQuery, InboxRow, InboxState
-from payport.webhooks.processing import is_ours
+from payport.webhooks.claiming import is_ours
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

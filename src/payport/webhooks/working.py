@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from payport.domain.errors import PayportError
 from payport.storage.base import HandlerRun, InboxRow, InboxState
+from payport.webhooks.claiming import claim_due, claim_one, release
 from payport.webhooks.delivering import (
     Operations,
     claim_due_runs,
@@ -20,7 +20,7 @@ from payport.webhooks.delivering import (
     deliver,
     release_runs,
 )
-from payport.webhooks.processing import claim_due, claim_one, process, release
+from payport.webhooks.processing import process, process_together
 
 if TYPE_CHECKING:
     from payport.operations.session import Session
@@ -50,7 +50,7 @@ def work_batch(session: Session, operations: Operations, enough: Callable[[], bo
     tried = 0
     for line in session.lines:
         rows = yield from claim_due(line, BATCH)
-        tried += yield from _each(line, rows, partial(process, line), release, enough)
+        tried += yield from _processed(line, rows, enough)
         if enough():
             return tried
     for line in session.lines:
@@ -59,6 +59,22 @@ def work_batch(session: Session, operations: Operations, enough: Callable[[], bo
         if enough():
             break
     return tried
+
+
+def _processed(
+    session: Session, rows: Sequence[InboxRow], enough: Callable[[], bool]
+) -> Steps[int]:
+    """Process what was claimed: together what can be, the rest one by one."""
+    left = rows
+    if rows and not enough():
+        try:
+            left = yield from process_together(session, rows)
+        except Exception:
+            with contextlib.suppress(PayportError):
+                yield from release(session, rows)
+            raise
+    tried = yield from _each(session, left, lambda row: process(session, row), release, enough)
+    return len(rows) - len(left) + tried
 
 
 def work_one(session: Session, operations: Operations, row_id: str) -> Steps[InboxState]:

@@ -100,6 +100,8 @@ class FakeHarness(Harness):
     def older(self, request: WebhookRequest) -> WebhookRequest | None:
         """See `Harness.older`."""
         envelope = json.loads(request.body)
+        if "api_version" not in envelope:
+            return None
         envelope["api_version"] = OLDER_VERSION
         return self.sign(json.dumps(envelope).encode())
 

@@ -35,12 +35,12 @@ MINUTES: Final = 10.0
 _CHUNK: Final = 25
 #: In so many parts the routes of a story are explored.
 _PARTS: Final = 24
-_FAKES: Final = ("stripe_like", "adyen_like", "keyless")
+_FAKES: Final = ("stripe_like", "adyen_like", "keyless", "redirecting")
 
 
 def profile_of(seed: int) -> str:
     """The profile that a seed has where none is named: each in turn, and Stripe's wire at times."""
-    return "stripe" if seed % 20 == 19 else _FAKES[seed % 3]  # noqa: PLR2004 - one of twenty
+    return "stripe" if seed % 20 == 19 else _FAKES[seed % len(_FAKES)]  # noqa: PLR2004 - one of twenty
 
 
 @dataclass(frozen=True, slots=True)
