@@ -184,7 +184,7 @@ class RoutedSession(Session):
                 return known
             candidates = self._candidates(plan, found)
             try:
-                return (yield from self._taken(plan, candidates, deadline))
+                return (yield from self._taken(plan, found, candidates, deadline))
             except Elsewhere as elsewhere:
                 if found == (yield from transact(lambda tx: _found(tx, plan))):
                     raise elsewhere from None
@@ -295,16 +295,18 @@ class RoutedSession(Session):
         return able
 
     def _taken(
-        self, plan: Plan, candidates: Sequence[Candidate], deadline: Deadline
+        self, plan: Plan, found: _Found, candidates: Sequence[Candidate], deadline: Deadline
     ) -> Steps[Concluded]:
         """Carried out by the first candidate that anything can be sent to."""
         passed = ""
+        known = found.record is not None or found.intent is not None
         for number, candidate in enumerate(candidates, 1):
             line = self._lines[candidate.name]
             more = number < len(candidates)
             route = Route(
                 reason=f"{candidate.name}: {passed}{candidate.reason}",
                 is_one_of_several=more,
+                is_known=known,
                 may_take=lambda intent: self._is_free(intent, None),
             )
             # Asked before anything is written, and before a turn is waited for.
@@ -316,6 +318,7 @@ class RoutedSession(Session):
                 passed += f"{_unsent(candidate.name, account)}; "
                 continue
             concluded = yield from line.journal.execute(plan, account, route, deadline)
+            known = True
             failure = concluded.failure
             if not (more and failure and _left_unsent(concluded) and deadline.remaining() > 0):
                 return concluded
