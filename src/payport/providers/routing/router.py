@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, NoReturn, TypeVar
 
@@ -336,12 +337,7 @@ def _union(specs: Sequence[ProviderSpec]) -> ProviderSpec:
         ),
         resolution=(Resolution.REVIEW,),
         limits=Limits(
-            max_amount=max(one.max_amount for one in limits),
-            metadata_keys=max(one.metadata_keys for one in limits),
-            metadata_key_length=max(one.metadata_key_length for one in limits),
-            metadata_value_length=max(one.metadata_value_length for one in limits),
-            description_length=max(one.description_length for one in limits),
-            statement_descriptor_length=max(one.statement_descriptor_length for one in limits),
+            **{part.name: max(getattr(one, part.name) for one in limits) for part in fields(Limits)}
         ),
         currencies=frozenset[str]().union(*currencies) if len(currencies) == len(specs) else None,
         fake=all(spec.fake for spec in specs),
