@@ -346,6 +346,8 @@ def test_a_second_attempt_moves_once_the_first_ones_object_is_voided(routed):
     routed.deliver(pay, "second")
     assert pay.refunds.get(refund.id).status == "succeeded"
     assert routed.banks["first"].refunds == ()
+    told = {(e.kind, e.provider) for e in routed.transact(lambda tx: tx.events(paid.id))}
+    assert {("payment_canceled", "first"), ("payment_succeeded", "second")} <= told
     assert pay.webhooks.stats().deliveries["quarantined"] == 0
     assert pay.webhooks.stats().deliveries["foreign"] == 0
 
