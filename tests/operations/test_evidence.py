@@ -53,13 +53,15 @@ def test_a_late_webhook_of_an_earlier_try_proves_nothing_about_a_later_one(shop)
 def test_a_late_webhook_proves_nothing_about_a_try_that_makes_an_object_of_its_own(shop):
     shop.buy(payment_method=Tokens.EXPIRED)
     late = shop.fake.webhooks()
+    shop.buy(payment_method=Tokens.EXPIRED, attempt=2)
 
     lose(shop, "confirm_payment", LostRequest())
     with pytest.raises(OutcomeUnknown):
-        shop.buy(attempt=2)
+        shop.buy(attempt=3)
     receive(shop, late)
 
-    assert Doing("confirm_payment").row(shop).state == "unknown"
+    (lost,) = shop.pay.operations.list(state="unknown")
+    assert (lost.operation, lost.attempt) == ("confirm_payment", 3)
     assert shop.pay.payments.get(reference="order_1").status == "unknown"
 
 
