@@ -61,14 +61,14 @@ kills-webhooks: test-env  ## Kill receivers and workers of webhooks KILLS times 
 load: test-env  ## Post 500 webhooks a second for 60 s to a real endpoint, with a worker
 	$(PY) benchmarks/run.py load
 
-# SEED=n or CRASH=name repeats one; SEEDS=n, PROFILE=name, STORE=sqlite and MINUTES=n say how much;
+# SEED=n, CRASH=name or ROUTE=name repeats one; SEEDS=n, PROFILE=name, STORE=sqlite and MINUTES=n say how much;
 # KILLS=n kills real processes instead.
 simulate: test-env  ## Crash at every commit and send, and in 10,000 storms, within 10 minutes
 ifdef KILLS
 	@$(PY) benchmarks/kills --kills "$(KILLS)"
 else
 	@$(PY) -m payport.testing.explorer $(if $(SEED),--seed "$(SEED)") \
-		$(if $(CRASH),--crash "$(CRASH)") $(if $(SEEDS),--seeds "$(SEEDS)") \
+		$(if $(CRASH),--crash "$(CRASH)") $(if $(ROUTE),--route "$(ROUTE)") $(if $(SEEDS),--seeds "$(SEEDS)") \
 		$(if $(PROFILE),--profile "$(PROFILE)") $(if $(STORE),--store "$(STORE)") \
 		$(if $(MINUTES),--minutes "$(MINUTES)")
 endif

@@ -35,6 +35,7 @@ SUBJECTS: Final = {
     "fake": "faking",
     "calls": "calling",
     "journal": "journal",
+    "router": "routing",
     "recovery": "recovering",
     "inbox": "receiving",
     "queues": "beside_queues",

@@ -254,3 +254,21 @@ def test_it_does_what_the_model_does(sends):
     for seconds, outcome in sends:
         clock.advance(seconds)
         assert send(breaker, outcome) is model.send(clock.monotonic(), outcome)
+
+
+def test_whether_it_would_refuse_is_told_without_taking_the_one_try(breaker, clock):
+    assert breaker.refusal() is None
+    opened(breaker)
+    refused = breaker.refusal()
+    assert refused == breaker.enter()
+    assert refused.unsent
+    clock.advance(POLICY.rest)
+    assert breaker.refusal() is None
+    assert breaker.refusal() is None
+    permit = breaker.enter()
+    assert isinstance(permit, Permit)
+    assert permit.probe
+    assert breaker.refusal() is not None, "one is trying"
+    permit.leave(WELL)
+    breaker.open("by hand")
+    assert "by hand" in breaker.refusal().message

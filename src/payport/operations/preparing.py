@@ -448,7 +448,7 @@ def _continued(moved: OperationRecord, before: OperationRecord) -> OperationReco
     return replace(
         moved,
         route=route,
-        fencing=before.fencing,
+        fencing=before.fencing + moved.fencing,
         prepared_at=before.prepared_at,
         latest_at=max(before.latest_at, moved.latest_at),
     )

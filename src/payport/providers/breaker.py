@@ -128,17 +128,30 @@ class CircuitBreaker:
         if self._opened_at is None and self._locked is None:
             return self._ordinary  # takes no lock: what it reads it may read a moment late
         with self._lock:
-            if self._locked is not None:
-                return _refusal(f"{self._locked}; nothing is sent until the breaker is closed")
+            refused = self._refused()
+            if refused is not None:
+                return refused
             if self._opened_at is None:
                 return self._ordinary
-            left = self._opened_at + self._policy.rest - self._monotonic()
-            if left > 0:
-                return _refusal("the provider failed too often lately", left)
-            if self._probing:
-                return _refusal("another request is trying whether the provider is back")
             self._probing = True
             return self._probe
+
+    def refusal(self) -> Failure | None:
+        """What `enter` would refuse with now, for whoever can go elsewhere; takes no permit."""
+        with self._lock:
+            return self._refused()
+
+    def _refused(self) -> Failure | None:
+        if self._locked is not None:
+            return _refusal(f"{self._locked}; nothing is sent until the breaker is closed")
+        if self._opened_at is None:
+            return None
+        left = self._opened_at + self._policy.rest - self._monotonic()
+        if left > 0:
+            return _refusal("the provider failed too often lately", left)
+        if self._probing:
+            return _refusal("another request is trying whether the provider is back")
+        return None
 
     def left(self, outcome: object, *, probe: bool) -> None:
         """Take in what a permit's holder says; see `Permit.leave`."""

@@ -158,7 +158,7 @@ def test_what_there_is_not_is_refused(wrong):
 
 
 def test_the_command_counts_what_it_did(capsys):
-    assert main(["--seeds", "6", "--crashes", "none", "--cores", "1"]) == 0
+    assert main(["--seeds", "6", "--crashes", "none", "--routes", "none", "--cores", "1"]) == 0
     told = capsys.readouterr().out
     assert told.startswith("6 worlds, ")
     assert "0 failures" in told
@@ -166,7 +166,20 @@ def test_the_command_counts_what_it_did(capsys):
 
 
 def test_the_command_stops_when_its_time_is_over(capsys):
-    status = main(["--seeds", "1000000", "--crashes", "none", "--cores", "1", "--minutes", "0.005"])
+    status = main(
+        [
+            "--seeds",
+            "1000000",
+            "--crashes",
+            "none",
+            "--routes",
+            "none",
+            "--cores",
+            "1",
+            "--minutes",
+            "0.005",
+        ]
+    )
     assert status == 0
     assert "were over before all of it" in capsys.readouterr().out
 
