@@ -96,6 +96,7 @@ class AttemptSteps(OperationSteps):
             named=_CREATE,
             reference=reference,
             begin=begin,
+            makes_payment=True,
         )
         return self._carried_out(plan)
 

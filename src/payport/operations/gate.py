@@ -41,6 +41,18 @@ class Gate:
         self._pace = pace
         self._clock = clock
 
+    def is_free(self) -> bool:
+        """
+        Whether a request would be let out at this moment, as far as can be seen without asking for
+        a turn: somebody else may take it first.
+        """
+        return self.breaker.is_closed and self._pace.left() <= 0
+
+    def until_free(self, remaining: Callable[[], float]) -> Steps[None]:
+        """Wait until a turn seems to be free, where that fits into the caller's time; take none."""
+        while 0 < (seconds := self._pace.left()) < remaining():
+            yield from wait(seconds)
+
     def entered(self, remaining: Callable[[], float]) -> Steps[Permit | Failure]:
         """
         Wait for a turn; the permit to send, or the failure that says why nothing may be sent.

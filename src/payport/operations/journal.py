@@ -85,10 +85,20 @@ class Journal:
         """
         owner = new_owner()
         deadline = Deadline(self.settings.clock, self.settings.deadline)
-        prepared = yield from _again(lambda tx: self._preparing.prepare(tx, plan, account, owner))
+        lease = Deadline(self.settings.clock, self.settings.lease)
+        send = self.gate.is_free()
+        prepared = yield from _trusting(
+            lambda tx, trusted: self._preparing.prepare(
+                tx, plan, account, owner, send=send, trusted=trusted
+            ),
+            trusted=plan.makes_payment,
+        )
         if prepared.record.state is OperationState.CONFIRMED:
             return Concluded(record=prepared.record, intent=prepared.intent)
-        claim, lease = yield from self._claimed(plan, account, owner, prepared, deadline)
+        if prepared.granted:
+            claim = prepared.claim()
+        else:
+            claim, lease = yield from self._claimed(plan, account, owner, prepared, deadline)
         if not claim.granted:
             return Concluded(record=claim.record, intent=claim.intent)
         turn = Turn(record=claim.record, message=claim.message, deadline=deadline, lease=lease)
@@ -107,6 +117,9 @@ class Journal:
         deadline: Deadline,
     ) -> Steps[tuple[Claim, Deadline]]:
         """Our lease, or the conclusion that somebody else reached while we waited for it."""
+        if own.message is not None:
+            # Whoever dies while they wait here leaves a row that was provably never sent.
+            yield from self.gate.until_free(deadline.remaining)
         pause = _FIRST_LOOK
         while True:
             lease = Deadline(self.settings.clock, self.settings.lease)

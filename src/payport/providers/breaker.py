@@ -123,10 +123,15 @@ class CircuitBreaker:
                 return BreakerState.CLOSED
             return BreakerState.HALF_OPEN if self._probing else BreakerState.OPEN
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether requests go out as always. Takes no lock: it may be told a moment late."""
+        return self._opened_at is None and self._locked is None
+
     def enter(self) -> Permit | Failure:
         """Ask to send: the permit, or the failure that says why nothing may be sent."""
-        if self._opened_at is None and self._locked is None:
-            return self._ordinary  # takes no lock: what it reads it may read a moment late
+        if self.is_closed:
+            return self._ordinary
         with self._lock:
             if self._locked is not None:
                 return _refusal(f"{self._locked}; nothing is sent until the breaker is closed")
