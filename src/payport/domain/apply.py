@@ -105,11 +105,13 @@ def _merged_attempts(
     known = {attempt.ref: attempt for attempt in intent.attempts}
     for fact in facts.attempts:
         old = known.get(fact.ref)
-        numbers = [n for n in (fact.number, old.number if old else None) if n is not None]
+        if old is None:
+            known[fact.ref] = fact
+            continue
+        numbers = [n for n in (fact.number, old.number) if n is not None]
         # The number is compared apart from the fact: not every statement tells it.
         numbered = max(numbers, default=None)
-        new = replace(fact, number=numbered)
-        before = replace(old, number=numbered) if old is not None else None
+        new, before = replace(fact, number=numbered), replace(old, number=numbered)
         known[fact.ref] = _standing(new, before, ties)
     return tuple(sorted(known.values(), key=lambda a: a.ref))
 

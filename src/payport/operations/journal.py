@@ -23,7 +23,7 @@ from payport.operations.records import OperationRecord, OperationState
 from payport.operations.resolving import Resolving
 from payport.operations.sending import Sending, Turn, doubt_in
 from payport.operations.settling import released
-from payport.operations.steps import Steps, transact, wait
+from payport.operations.steps import Steps, transact, transact_shared, wait
 from payport.providers.outcomes import Account, Failure, Outcome, judged
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ def _trusting(work: Callable[[Transaction, bool], T], *, trusted: bool) -> Steps
     """
     if trusted:
         try:
-            return (yield from transact(lambda tx: work(tx, True)))  # noqa: FBT003 - says it above
+            return (yield from transact_shared(lambda tx: work(tx, True)))  # noqa: FBT003 - says it above
         except StoreConflict:
             pass
     return (yield from _again(lambda tx: work(tx, False)))  # noqa: FBT003
@@ -232,6 +232,6 @@ def _trusting(work: Callable[[Transaction, bool], T], *, trusted: bool) -> Steps
 def _again(work: Callable[[Transaction], T]) -> Steps[T]:
     """One transaction, once more where two writers met."""
     try:
-        return (yield from transact(work))
+        return (yield from transact_shared(work))
     except StoreConflict:
-        return (yield from transact(work))
+        return (yield from transact_shared(work))

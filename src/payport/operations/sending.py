@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from payport.domain.outcomes import Certainty, FailureKind
 from payport.operations.plan import Deadline
-from payport.operations.steps import Steps, ask, transact, wait_step
+from payport.operations.steps import Steps, ask, transact_shared, wait_step
 from payport.providers.commands import Operation
 from payport.providers.exchange import Call, SendRefused
 from payport.providers.outcomes import Failure, Outcome
@@ -139,7 +139,7 @@ class Sending:
         if turn.lease.remaining() > timeout:
             return True
         renewed = Deadline(self._settings.clock, self._settings.lease)
-        ours = yield from transact(lambda tx: self._leases.renew(tx, turn.record))
+        ours = yield from transact_shared(lambda tx: self._leases.renew(tx, turn.record))
         if ours is None:
             return False
         turn.record, turn.lease = ours, renewed

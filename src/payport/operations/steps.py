@@ -37,6 +37,7 @@ __all__ = [
     "is_awaited",
     "transact",
     "transact_grouped",
+    "transact_shared",
     "wait",
 ]
 
@@ -57,6 +58,11 @@ class Ports:
     provider: PaymentProvider
     sleep: Callable[[float], None]
     grouped: Grouped | None = None
+
+    @property
+    def shared(self) -> Callable[[Callable[[Transaction], Any]], Any]:
+        """What carries out a unit of work that may share its transaction."""
+        return getattr(self.store, "transact_shared", self.store.transact)
 
     def call(self, function: Callable[[], Any]) -> Any:
         """
@@ -88,6 +94,11 @@ class AsyncPorts:
     grouped: AsyncGrouped | None = None
     threads: Threads | None = None
 
+    @property
+    def shared(self) -> Callable[[Callable[[Transaction], Any]], Awaitable[Any]]:
+        """See `Ports.shared`."""
+        return getattr(self.store, "transact_shared", self.store.transact)
+
     async def call(self, function: Callable[[], Any]) -> Any:
         """
         Call a function of the application's, and await what it returns if that can be.
@@ -116,6 +127,15 @@ def transact_grouped(work: Callable[[Transaction], T]) -> Steps[T]:
 def transact(work: Callable[[Transaction], T]) -> Steps[T]:
     """One transaction of the store."""
     result: T = yield lambda ports: ports.store.transact(work)
+    return result
+
+
+def transact_shared(work: Callable[[Transaction], T]) -> Steps[T]:
+    """
+    As `transact`; where transactions take turns, those who wait share one. Not for work that calls
+    anything of the application's: it may run in another thread. See `SharedStore`.
+    """
+    result: T = yield lambda ports: ports.shared(work)
     return result
 
 
