@@ -75,7 +75,11 @@ class Sending:
 
     def sent(self, turn: Turn, message: Message) -> Steps[Outcome]:
         """Send, and send again what may be; the least certain outcome of it all."""
-        doubts: list[Failure] = []
+        first = yield from self.once(turn, message)
+        if not isinstance(first, Failure):
+            return first
+        doubt = doubt_in(first)
+        doubts = [doubt] if doubt is not None else []
 
         def attempt() -> Generator[Any, Any, Outcome]:
             outcome = yield from self.once(turn, message)
@@ -89,7 +93,7 @@ class Sending:
             remaining=turn.deadline.remaining,
             allow=self._may_send_again,
         )
-        last = yield from retrying.steps(attempt, wait_step)
+        last = yield from retrying.steps(attempt, wait_step, first)
         # A later failure answers its own send only: one doubt makes the operation doubtful.
         return doubts[-1] if doubts and isinstance(last, Failure) else last
 

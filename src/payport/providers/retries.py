@@ -126,7 +126,10 @@ class Retrying(BaseRetrying):
         )
 
     def steps(
-        self, attempt: Callable[[], Generator[Any, Any, Outcome]], wait: Callable[[float], Any]
+        self,
+        attempt: Callable[[], Generator[Any, Any, Outcome]],
+        wait: Callable[[float], Any],
+        first: Outcome | None = None,
     ) -> Generator[Any, Any, Outcome]:
         """
         Run `attempt` until it is not worth another try; return its last outcome.
@@ -134,10 +137,11 @@ class Retrying(BaseRetrying):
         Args:
             attempt: Begins one try, a generator of steps.
             wait: Makes the step that waits.
+            first: The outcome of the first try, where that was made already: nearly every call
+                needs no other, and then nobody has to make this object.
         """
-        outcome = yield from attempt()
+        outcome = (yield from attempt()) if first is None else first
         if not isinstance(outcome, Failure):
-            # Nearly every call ends here, and pays for no machinery.
             return outcome
         self.begin()
         state = RetryCallState(self, fn=None, args=(), kwargs={})
