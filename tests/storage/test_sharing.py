@@ -52,7 +52,7 @@ class Crowd:
         def call():
             try:
                 self.told[name] = self.store.transact_shared(work)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is looked at
                 self.told[name] = error
 
         self._threads.append(threading.Thread(target=call))

@@ -69,7 +69,12 @@ DEFAULT_BREAKER: Final = BreakerPolicy()
 _UNWELL: Final = frozenset({FailureKind.UNAVAILABLE, FailureKind.UNKNOWN})
 #: What says neither that it is well nor that it is not.
 _SAYS_NOTHING: Final = frozenset(
-    {FailureKind.RATE_LIMITED, FailureKind.IN_PROGRESS, FailureKind.CIRCUIT_OPEN}
+    {
+        FailureKind.RATE_LIMITED,
+        FailureKind.IN_PROGRESS,
+        FailureKind.CIRCUIT_OPEN,
+        FailureKind.CONGESTED,
+    }
 )
 
 

@@ -82,11 +82,13 @@ class RetryPolicy:
         return self.rules.get(failure.kind)
 
 
-#: Unavailable and in progress after 1, 2 and 4 s; the rate limit as the provider says. A send with
-#: an unknown outcome is tried again only where the provider has keys: the operation sees to that.
+#: Unavailable, congested and in progress after 1, 2 and 4 s; the rate limit as the provider says.
+#: A send with an unknown outcome is tried again only where the provider has keys: the operation
+#: sees to that.
 DEFAULT_RETRIES = RetryPolicy(
     rules={
         FailureKind.UNAVAILABLE: RetryRule(waits=(1.0, 2.0, 4.0)),
+        FailureKind.CONGESTED: RetryRule(waits=(1.0, 2.0, 4.0)),
         FailureKind.IN_PROGRESS: RetryRule(waits=(1.0, 2.0, 4.0)),
         FailureKind.RATE_LIMITED: RetryRule(waits=(1.0, 2.0, 4.0), honours_retry_after=True),
         FailureKind.UNKNOWN: RetryRule(waits=(1.0, 2.0, 4.0)),

@@ -122,7 +122,7 @@ def test_a_seed_says_everything():
 
 def test_an_author_explores_the_adapter_that_the_contract_is_run_on():
     assert CrashExplorer(FakeHarness).storms(range(3)).ok
-    # Not the nineteenth: Piggy does not tell the time, so a machine that is hours ahead is believed.
+    # Not the nineteenth: Piggy tells no time, so a machine that is hours ahead is believed.
     report = CrashExplorer(PiggyHarness).storms(range(20, 45))
     assert report.ok, report
 
