@@ -84,3 +84,30 @@ def test_what_is_said_of_credentials_repeats_none_of_them():
         ("signing secret", None, True),
         ("something else", None, False),
     ]
+
+
+def test_the_doctor_tells_of_a_broken_adapter_and_why(cli, installed, tmp_path):
+    store = ("--store", f"sqlite:///{tmp_path}/a.db", "--scope", "s", "--provider", "fake")
+    cli("db", "upgrade", *store[:2])
+    found = cli("doctor", *store, "--json", code=None).document["checks"]
+    assert [one["ok"] for one in found if one["name"] == "adapters"] == [True]
+
+    installed(missing="no_such_package.adapter:PLUGIN")
+
+    checks = cli("doctor", *store, "--json", code=3).document["checks"]
+    (adapters,) = [one for one in checks if one["name"] == "adapters"]
+    assert adapters["ok"] is False
+    assert "fake" in adapters["said"]
+    assert "no_such_package" in adapters["problem"]
+
+
+def test_the_table_and_the_document_tell_keys_webhooks_and_exceptions(cli):
+    said = cli("providers").out
+    document = cli("providers", "--json").document["providers"][1]
+
+    for row in ("idempotency keys", "webhooks are", "decimals unlike ISO 4217", "unknown outcomes"):
+        assert row in said
+    assert document["webhooks"] == "signed"
+    assert document["exponents"] == {"ISK": 2, "MGA": 0, "UGX": 2}
+    assert document["idempotency"]["replays_errors"] is True
+    assert document["limits"]["metadata_keys"] == 47

@@ -210,7 +210,7 @@ CHANGES = {
 
 
 def test_of_everything_in_a_transaction_it_is_known_whether_it_reads():
-    methods = {name for name in vars(Transaction) if not name.startswith("_")}
+    methods = {name for name in dir(Transaction) if not name.startswith("_")}
     assert methods == READS | CHANGES
     assert not READS & CHANGES
 

@@ -87,7 +87,7 @@ def waiting(line, count):
     """Wait until so many units wait in line, behind the one that is in hand."""
     ends = threading.Event()
     for _ in range(LONG * 100):
-        if len(line._waiting) >= count:
+        if len(line) >= count:
             return
         ends.wait(0.01)
     pytest.fail("nobody came")
@@ -109,7 +109,7 @@ def crowd_behind_a_door(store, units):
 def waiting_in_hand(store):
     """Wait until the first unit was taken out of the line, to be carried out."""
     for _ in range(LONG * 100):
-        if store._line._turn.locked() and not store._line._waiting:
+        if store._line._line._is_led and not len(store._line):
             return
         threading.Event().wait(0.01)
     pytest.fail("nobody came")

@@ -143,7 +143,8 @@ def test_what_a_dead_worker_had_is_taken_over_after_its_lease(shop):
 def test_a_worker_that_was_too_slow_writes_nothing(shop):
     (row,) = refunded(shop, 1)
     session = shop.another()._target._session
-    from payport.webhooks.processing import claim_one, process  # noqa: PLC0415
+    from payport.webhooks.claiming import claim_one  # noqa: PLC0415
+    from payport.webhooks.processing import process  # noqa: PLC0415
 
     runner = shop.pay._target._runner
 

@@ -80,6 +80,7 @@ def doctor(
         else:
             checks += _credentials(target, client)
             checks += _looks(client, offline=offline)
+    checks.append(_adapters())
     _shown(line, checks)
     return ExitCode.OK if all(one.ok is not False for one in checks) else ExitCode.ATTENTION
 
@@ -97,6 +98,15 @@ def _shown(line: Line, checks: list[Check]) -> None:
         ("check", "ok", "found", "what to do"),
         [(one.name, words[one.ok], one.said, one.problem) for one in checks],
     )
+
+
+def _adapters() -> Check:
+    """Whether every package that offers an adapter offers one that can be used."""
+    from payport.providers.plugins import plugins
+
+    found, broken = plugins()
+    why = "; ".join(f"{one.name} of {one.package or 'a package'}: {one.why}" for one in broken)
+    return _verdict("adapters", ", ".join(found) or "none", why or None)
 
 
 # -- keys and secrets -----------------------------------------------------------------------------
@@ -160,6 +170,9 @@ def _webhook_secrets(client: Client) -> Check:
     told = provider.spec.has(Capability.WEBHOOKS)
     if not told or not isinstance(provider, ReceivesWebhooks):
         return Check(name="webhook secret", said=f"{provider.spec.name} sends none", ok=None)
+    if not provider.spec.signs_webhooks:
+        said = "needs none: a webhook is a hint to read what it names"
+        return Check(name="webhook secret", said=said, ok=None)
     try:
         provider.parse_webhook(WebhookRequest(body=b"{}", headers={}), now=datetime.now(UTC))
     except ConfigurationError as error:

@@ -44,6 +44,7 @@ class Kind(StrEnum):
     REFUND = "rfd"
     OPERATION = "opn"
     EVENT = "evt"
+    PAYOUT = "pyt"
 
 
 #: Base32 in lower case, by ten bits: every operation has several ids, and the library's own

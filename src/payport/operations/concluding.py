@@ -141,6 +141,8 @@ class Concluding:
             doubtful=certainty is Certainty.UNKNOWN,
             lease_owner=None,
             lease_until=None,
+            # What never left is no send: a row without any may still go to another provider.
+            sends=record.sends - int(_never_left(failure, certainty)),
             # A send that proved to have no effect did not start the key's life either.
             first_sent_at=record.first_sent_at if certainty is Certainty.UNKNOWN else None,
             latest_at=max(record.latest_at, now, failure.provider_time or now),
@@ -184,8 +186,9 @@ class Concluding:
         Only what was not answered at once needs this: otherwise none has been given up yet.
         """
         for attempt in intent.attempts:
+            provider, _ = intent.home_of(attempt.ref)
             tx.reconsider(
-                provider=intent.provider, environment=intent.environment, ref=attempt.ref, now=now
+                provider=provider, environment=intent.environment, ref=attempt.ref, now=now
             )
 
     def learn(self, tx: Transaction, intent: PaymentIntent, facts: Facts, now: datetime) -> Learned:
@@ -220,6 +223,11 @@ def _answered(
     state = OperationState.REJECTED if is_declined(facts, record) else OperationState.CONFIRMED
     told_at, request_id = answer.provider_time, answer.request_id
     return ended(record, state, now, told_at=told_at, request_id=request_id), intent
+
+
+def _never_left(failure: Failure, certainty: Certainty) -> bool:
+    """Whether nothing of this turn went on the wire, and no earlier one leaves a doubt."""
+    return failure.unsent and certainty is not Certainty.UNKNOWN
 
 
 #: States in which evidence may still come.

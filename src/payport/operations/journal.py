@@ -17,7 +17,15 @@ from payport.domain.outcomes import Certainty, FailureKind
 from payport.operations.concluding import Concluding
 from payport.operations.gate import Gate
 from payport.operations.leases import Leases
-from payport.operations.plan import Concluded, Deadline, JournalSettings, Plan, new_owner
+from payport.operations.plan import (
+    ONLY,
+    Concluded,
+    Deadline,
+    JournalSettings,
+    Plan,
+    Route,
+    new_owner,
+)
 from payport.operations.preparing import Claim, Prepared, Preparing
 from payport.operations.records import OperationRecord, OperationState
 from payport.operations.resolving import Resolving
@@ -74,22 +82,32 @@ class Journal:
         """
         return transact(lambda tx: self._preparing.known(tx, plan))
 
-    def execute(self, plan: Plan, account: Account) -> Steps[Concluded]:
+    def execute(
+        self,
+        plan: Plan,
+        account: Account,
+        route: Route = ONLY,
+        deadline: Deadline | None = None,
+    ) -> Steps[Concluded]:
         """
         Carry the operation out, or find out what became of it.
 
+        Args:
+            deadline: How much of the caller's time is left; a new one if left out.
+
         Raises:
+            Elsewhere: It is at another provider or account, and stays there. Nothing was sent.
             IdempotencyConflict: It was asked before with other parameters; nothing was sent.
             OperationInProgress: Somebody else holds it and did not finish within the deadline.
             InvalidRequest, InvalidTransition: `plan.begin` refused; nothing was written or sent.
         """
         owner = new_owner()
-        deadline = Deadline(self.settings.clock, self.settings.deadline)
+        deadline = deadline or Deadline(self.settings.clock, self.settings.deadline)
         lease = Deadline(self.settings.clock, self.settings.lease)
         send = self.gate.is_free()
         prepared = yield from _trusting(
             lambda tx, trusted: self._preparing.prepare(
-                tx, plan, account, owner, send=send, trusted=trusted
+                tx, plan, account, owner, route, send=send, trusted=trusted
             ),
             trusted=plan.makes_payment,
         )
@@ -101,7 +119,13 @@ class Journal:
             claim, lease = yield from self._claimed(plan, account, owner, prepared, deadline)
         if not claim.granted:
             return Concluded(record=claim.record, intent=claim.intent)
-        turn = Turn(record=claim.record, message=claim.message, deadline=deadline, lease=lease)
+        turn = Turn(
+            record=claim.record,
+            message=claim.message,
+            deadline=deadline,
+            lease=lease,
+            is_hurried=route.is_one_of_several,
+        )
         try:
             known = None if claim.resume else claim.intent
             return (yield from self._carried_out(turn, resume=claim.resume, known=known))

@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from payport.domain.errors import ConfigurationError, IdempotencyConflict
+from payport.domain.errors import IdempotencyConflict
+from payport.domain.frozen import EMPTY
 from payport.domain.outcomes import Certainty
 from payport.operations.evidence import baseline
 from payport.operations.keys import KeyParts, derive_key
-from payport.operations.plan import Beginning, Begun, Concluded
+from payport.operations.plan import ONLY, Beginning, Begun, Concluded, Elsewhere, Route
 from payport.operations.records import OperationRecord, OperationState
 from payport.operations.settling import (
     is_over,
@@ -143,12 +144,16 @@ class Preparing:
         plan: Plan,
         account: Account,
         owner: str,
+        route: Route = ONLY,
         *,
         send: bool,
         trusted: bool = False,
     ) -> Prepared:
         """
         Write the operation down, or find it written.
+
+        A row at another provider, of which nothing was ever sent, is moved here by a route that
+        may take the payment; any other row stays where it is.
 
         Args:
             send: Whether the request goes out as soon as this is committed: a new row then says
@@ -168,12 +173,66 @@ class Preparing:
             known = tx.operation(plan.identity.id)
         if known is not None:
             self._check_same(known, plan)
-            return Prepared(record=known, intent=stored or locked_payment(tx, known))
-        if stored is not None:
-            check_home(stored, self._spec.name, account, plan.named)
+            stored = stored or locked_payment(tx, known)
+            free = self._freed(tx, known, stored, account, route)
+            if free is None:
+                return Prepared(record=known, intent=stored)
+            # Prepared only: it is sent in a commit of its own, once it is known to be here.
+            moved = self._written(tx, plan, free, account, owner=owner, route=route, send=False)
+            record = _continued(moved.record, known)
+            tx.reroute_operation(known, record)
+            return replace(moved, record=record)
+        if stored is not None and not self._holds(plan, stored, account):
+            if not route.may_take(stored):
+                check_home(stored, self._spec.name, account, plan.named)
+            stored = stored.moved(self._spec.name, account.id)
+        prepared = self._written(tx, plan, stored, account, owner=owner, route=route, send=send)
+        tx.insert_operation(prepared.record)
+        return prepared
+
+    def _holds(self, plan: Plan, stored: PaymentIntent, account: Account) -> bool:
+        """Whether what the operation is on is at this account."""
+        ref = plan.held_by(stored)
+        if ref is None:
+            return _is_at(stored, self._spec.name, account)
+        return stored.home_of(ref) == (self._spec.name, account.id)
+
+    def _freed(
+        self,
+        tx: Transaction,
+        known: OperationRecord,
+        stored: PaymentIntent,
+        account: Account,
+        route: Route,
+    ) -> PaymentIntent | None:
+        """
+        The payment, taken over from the provider that the operation is at, if nothing was ever sent
+        there, nobody is about to, and nothing else of the payment can be charged there.
+        """
+        record = locked_operation(tx, known.id)
+        if (record.provider, record.account) == (self._spec.name, account.id):
+            return None
+        now = self._settings.clock.now()
+        if not record.was_never_sent or self._leases.is_held(record, "", now):
+            return None
+        free = released(stored, record, Certainty.NO_EFFECT, "")
+        return free.moved(self._spec.name, account.id) if route.may_take(free) else None
+
+    def _written(
+        self,
+        tx: Transaction,
+        plan: Plan,
+        stored: PaymentIntent | None,
+        account: Account,
+        *,
+        owner: str,
+        route: Route,
+        send: bool,
+    ) -> Prepared:
+        """The payment written with the operation begun on it, and the operation's row to write."""
         now = self._settings.clock.now()
         key = self._key(plan, account)
-        begun = plan.begin(Beginning(tx=tx, stored=stored, account=account, now=now, key=key))
+        begun = plan.begin(self._beginning(tx, stored, account, now=now, key=key))
         message, intent = self._message(begun, key), begun.intent
         standing = self._standing(owner, now, is_sent=message is not None, at_once=send)
         if message is not None:
@@ -187,9 +246,9 @@ class Preparing:
             now,
             key=key,
             baseline=baseline(stored),
+            route=route.reason,
             **standing,
         )
-        tx.insert_operation(record)
         granted = send and message is not None
         return Prepared(record=record, intent=saved(tx, intent), message=message, granted=granted)
 
@@ -206,6 +265,26 @@ class Preparing:
         first = self._reckoning.earliest()
         sent = {"state": OperationState.SENT, "fencing": 1, "sends": 1, "first_sent_at": first}
         return {**leased, **sent}
+
+    def _beginning(
+        self,
+        tx: Transaction,
+        stored: PaymentIntent | None,
+        account: Account,
+        *,
+        now: datetime,
+        key: str,
+        earlier: Command | None = None,
+    ) -> Beginning:
+        return Beginning(
+            tx=tx,
+            spec=self._spec,
+            stored=stored,
+            account=account,
+            now=now,
+            key=key,
+            earlier=earlier,
+        )
 
     def _check_same(self, known: OperationRecord, plan: Plan) -> None:
         if known.fingerprint != plan.fingerprint:
@@ -310,10 +389,10 @@ class Preparing:
         resume = record.state not in {OperationState.PREPARED, *_MAY_BEGIN_AGAIN}
         never_kept = message is None or message.exact is None
         if not resume and (never_kept or record.state in _MAY_BEGIN_AGAIN):
-            beginning = Beginning(
-                tx=tx,
-                stored=released(intent, record, Certainty.NO_EFFECT, ""),
-                account=account,
+            beginning = self._beginning(
+                tx,
+                released(intent, record, Certainty.NO_EFFECT, ""),
+                account,
                 now=now,
                 key=record.key,
                 earlier=message.command if message is not None else None,
@@ -350,7 +429,7 @@ class Preparing:
     def _check_account(self, record: OperationRecord, account: Account, plan: Plan) -> None:
         begun_at = (record.provider, record.account, record.endpoint)
         if begun_at != (self._spec.name, account.id, account.endpoint):
-            raise ConfigurationError(
+            raise Elsewhere(
                 f"the operation began at {record.provider} account {record.account} "
                 f"({record.endpoint}), and this client is at {self._spec.name} account "
                 f"{account.id} ({account.endpoint}). Nothing was sent: use the first account's "
@@ -387,8 +466,8 @@ def check_home(intent: PaymentIntent, provider: str, account: Account, operation
     Raises:
         ConfigurationError: The payment is at another provider or account.
     """
-    if (intent.provider, intent.account) != (provider, account.id):
-        raise ConfigurationError(
+    if not _is_at(intent, provider, account):
+        raise Elsewhere(
             f"the payment is at {intent.provider} account {intent.account}, and this client is at "
             f"{provider} account {account.id}. Nothing was sent: use the first account's "
             "credentials.",
@@ -397,10 +476,34 @@ def check_home(intent: PaymentIntent, provider: str, account: Account, operation
         )
 
 
+def _is_at(intent: PaymentIntent, provider: str, account: Account) -> bool:
+    return (intent.provider, intent.account) == (provider, account.id)
+
+
+#: The longest history of routes that a row keeps.
+_LONGEST_ROUTE = 1000
+
+
+def _continued(moved: OperationRecord, before: OperationRecord) -> OperationRecord:
+    """The row at its new provider, as the one it was before: the same operation, later."""
+    route = f"{before.route}; then {moved.route}"
+    if len(route) > _LONGEST_ROUTE:
+        route = f"{route[: _LONGEST_ROUTE // 2]} ... {route[-_LONGEST_ROUTE // 3 :]}"
+    return replace(
+        moved,
+        route=route,
+        fencing=before.fencing,
+        prepared_at=before.prepared_at,
+        latest_at=max(before.latest_at, moved.latest_at),
+    )
+
+
 def _bare(command: Command) -> Command:
     """The command without what may be the reason why its request must not be stored."""
     if isinstance(command, CreatePayment | ConfirmPayment):
-        return replace(command, terms=replace(command.terms, payment_method=None))
+        command = replace(command, terms=replace(command.terms, payment_method=None))
+    if isinstance(command, ConfirmPayment):
+        command = replace(command, action_result=EMPTY)
     return command
 
 

@@ -1,11 +1,11 @@
 """
 Steps: what an operation does, written once as a generator, and the two loops that carry it out.
 
-A step is a function of the ports (store, provider, sleep). The generator yields it; the sync loop
+A step is a function of the ports (store, sleep, threads). The generator yields it; the sync loop
 calls it, the async loop awaits what it returns. `transact`, `ask` and `wait` make typed steps:
 
     intent = yield from transact(lambda tx: tx.payment(payment_id))
-    outcome = yield from ask(lambda provider: provider.retrieve_payment(ref, call))
+    outcome = yield from ask(lambda provider: provider.retrieve_payment(ref, call), provider)
 
 What a step raises is thrown into the generator at the `yield`, so `try` works there as usual.
 """
@@ -13,15 +13,17 @@ What a step raises is thrown into the generator at the `yield`, so `try` works t
 from __future__ import annotations
 
 import inspect
+import random
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from payport.domain.errors import ConfigurationError
+from payport.domain.errors import ConfigurationError, StoreConflict
 
 if TYPE_CHECKING:
     from payport.operations.threads import Threads
     from payport.providers.base import AsyncPaymentProvider, PaymentProvider
+    from payport.providers.routing.router import AsyncRouter, Router
     from payport.storage.base import AsyncStore, Store, Transaction
     from payport.storage.grouping import AsyncGrouped, Grouped
 
@@ -37,6 +39,7 @@ __all__ = [
     "is_awaited",
     "transact",
     "transact_grouped",
+    "transact_patiently",
     "transact_shared",
     "wait",
 ]
@@ -52,10 +55,10 @@ Steps: TypeAlias = Generator[Step, Any, T]
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What blocking steps are done with."""
+    """What blocking steps are done with, and whom to close in the end."""
 
     store: Store
-    provider: PaymentProvider
+    provider: PaymentProvider | Router
     sleep: Callable[[float], None]
     grouped: Grouped | None = None
 
@@ -86,10 +89,10 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class AsyncPorts:
-    """What awaited steps are done with."""
+    """What awaited steps are done with, and whom to close in the end."""
 
     store: AsyncStore
-    provider: AsyncPaymentProvider
+    provider: AsyncPaymentProvider | AsyncRouter
     sleep: Callable[[float], Awaitable[None]]
     grouped: AsyncGrouped | None = None
     threads: Threads | None = None
@@ -139,9 +142,29 @@ def transact_shared(work: Callable[[Transaction], T]) -> Steps[T]:
     return result
 
 
-def ask(question: Callable[[PaymentProvider], T]) -> Steps[T]:
-    """One call to the provider. In the async loop `question` returns what is awaited."""
-    result: T = yield lambda ports: question(ports.provider)
+#: Seconds to wait at most before each further try, half of which is drawn.
+_CONFLICTS: Final = (0.01, 0.04, 0.16)
+
+
+def transact_patiently(work: Callable[[Transaction], T]) -> Steps[T]:
+    """
+    As `transact`, a few times where the database lets two transactions meet and ends this one:
+    nothing of it was kept, and `work` begins anew.
+
+    Raises:
+        StoreConflict: They met each time.
+    """
+    for longest in _CONFLICTS:
+        try:
+            return (yield from transact(work))
+        except StoreConflict:
+            yield wait_step(longest * random.uniform(0.5, 1.0))  # noqa: S311 - to meet no more
+    return (yield from transact(work))
+
+
+def ask(question: Callable[[PaymentProvider], T], provider: PaymentProvider) -> Steps[T]:
+    """One call to a provider. In the async loop `question` returns what is awaited."""
+    result: T = yield lambda _: question(provider)
     return result
 
 

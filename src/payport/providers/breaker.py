@@ -205,4 +205,6 @@ class CircuitBreaker:
 
 
 def _refusal(why: str, after: float | None = None) -> Failure:
-    return Failure(kind=FailureKind.CIRCUIT_OPEN, message=f"not sent: {why}", retry_after=after)
+    return Failure(
+        kind=FailureKind.CIRCUIT_OPEN, message=f"not sent: {why}", retry_after=after, unsent=True
+    )

@@ -16,7 +16,7 @@ from payport.domain.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["NoLimit", "Pace", "RateLimit", "rate_limit"]
+__all__ = ["Allowance", "NoLimit", "Pace", "RateLimit", "rate_limit"]
 
 
 #: Milliseconds in which so many requests may go out.
@@ -96,6 +96,33 @@ class RateLimit:
             left = cast("int", self._bucket.waiting(item))  # awaitable for remote buckets only
         # At least one step of the bucket's clock, or a caller would ask again at the same moment.
         return max(1, left) / 1000
+
+
+class Allowance:
+    """
+    So many a second and as many at once, safe to share between threads. It never waits.
+
+    Args:
+        monotonic: A clock that never steps back, in seconds.
+    """
+
+    def __init__(self, per_second: int, monotonic: Callable[[], float]) -> None:
+        self._each = 1 / per_second
+        self._burst = 1.0
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        #: When everything that was allowed so far would have been, one after the other.
+        self._used_until: float | None = None
+
+    def take(self) -> bool:
+        """Whether there is one left; it is then used."""
+        with self._lock:
+            now = self._monotonic()
+            until = now if self._used_until is None else max(now, self._used_until)
+            if until + self._each > now + self._burst:
+                return False
+            self._used_until = until + self._each
+            return True
 
 
 def rate_limit(per_second: int | None, monotonic: Callable[[], float]) -> Pace:

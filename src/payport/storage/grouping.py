@@ -3,21 +3,19 @@ Group commit: units of work that know nothing of each other share one transactio
 
 A durable commit waits for the disk, and the units that arrive meanwhile wait for the commit: they
 are carried out together in the next one. Each is acknowledged after the commit that holds it, and
-never before. A unit that fails does so alone, and takes none of the others back. Nobody waits for
-others to come: a unit that comes alone is carried out at once, alone.
+never before. A unit that fails does so alone, and takes none of the others back.
 """
 
 from __future__ import annotations
 
-import contextlib
+import os
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from payport.domain.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Sequence
 
     from payport.storage.base import AsyncStore, Store, Transaction
@@ -31,13 +29,21 @@ MOST: Final = 64
 
 
 class Unit(Generic[T]):
-    """A unit of work, and what became of it."""
+    """
+    A unit of work, and what became of it.
 
-    __slots__ = ("_error", "_value", "is_done", "work")
+    Attributes:
+        leads: Whether its caller works for all who wait.
+        wake: Tells its caller, where that waits, that the work is done or that it leads now. Once.
+    """
+
+    __slots__ = ("_error", "_value", "is_done", "leads", "wake", "work")
 
     def __init__(self, work: Callable[[Transaction], T]) -> None:
         self.work = work
         self.is_done: bool = False
+        self.leads: bool = False
+        self.wake: Callable[[], object] | None = None
         self._value: Any = None
         self._error: Exception | None = None
 
@@ -57,41 +63,108 @@ class Unit(Generic[T]):
         return value
 
 
-#: Carries units out in one transaction and tells each what became of it; those that are not told
-#: when it raises are still to be done.
-Together: TypeAlias = "Callable[[Sequence[Unit[Any]]], None]"
+class _Line:
+    """
+    Who waits, and who works for them.
+
+    Whoever comes first leads: works for all who wait, itself among them, and leaves the lead to the
+    next one that came meanwhile. Each of the others is woken once: with its work done, or to lead.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[Unit[Any]] = deque()
+        self._taken: list[Unit[Any]] = []
+        self._is_led = False
+        self._process = os.getpid()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def join(self, unit: Unit[Any]) -> bool:
+        """Come last, and say whether to lead; else wait to be woken."""
+        if self._process != os.getpid():
+            # In a forked child: whoever led and waited stayed behind.
+            _Line.__init__(self)
+        self._waiting.append(unit)
+        unit.leads = not self._is_led
+        self._is_led = True
+        return unit.leads
+
+    def take(self) -> Sequence[Unit[Any]]:
+        """For who leads: those to work for next."""
+        self._taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST))]
+        return tuple(self._taken)
+
+    def wake(self) -> None:
+        """For who leads: tell those whose work is done."""
+        while self._taken:
+            unit = self._taken.pop()
+            if unit.wake is not None:
+                unit.wake()
+
+    def leave(self, unit: Unit[Any]) -> None:
+        """
+        Go, done or not: the caller may have been cancelled, or its thread be ended. What it took
+        for others and did not do is theirs again.
+        """
+        if not unit.is_done and unit in self._waiting:
+            self._waiting.remove(unit)
+        if not unit.leads:
+            return
+        unit.leads = False
+        left = [one for one in self._taken if not one.is_done and one is not unit]
+        self._taken = [one for one in self._taken if one.is_done]
+        self.wake()
+        self._waiting.extendleft(reversed(left))
+        self._is_led = bool(self._waiting)
+        if self._is_led:
+            following = self._waiting[0]
+            following.leads = True
+            assert following.wake is not None  # noqa: S101 - it came while another one led
+            following.wake()
 
 
 class Line:
     """Units of work of several threads, carried out together by whoever comes first."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Unit[Any]] = deque()
-        self._turn = threading.Lock()
+        self._line = _Line()
+        self._guard = threading.Lock()
 
-    def transact(self, work: Callable[[Transaction], T], together: Together) -> T:
-        """See `Store.transact`."""
+    def __len__(self) -> int:
+        """How many wait to be taken."""
+        return len(self._line)
+
+    def transact(
+        self,
+        work: Callable[[Transaction], T],
+        together: Callable[[Sequence[Unit[Any]]], None],
+    ) -> T:
+        """
+        See `Store.transact`.
+
+        Args:
+            together: Carries units out in one transaction and tells each what became of it; those
+                that are not told when it raises are still to be done.
+        """
         unit = Unit(work)
-        self._waiting.append(unit)
+        turn = threading.Lock()
+        turn.acquire()
+        unit.wake = turn.release
         try:
-            with self._turn:
-                # Whoever comes first works for all who wait; the others find their work done.
-                while not unit.is_done:
-                    self._carry_out(_taken(self._waiting), together)
-        except BaseException:
-            # Nobody waits for it any more, and it must not be carried out at some later time.
-            with contextlib.suppress(ValueError):
-                self._waiting.remove(unit)
-            raise
+            with self._guard:
+                leads = self._line.join(unit)
+            if not leads:
+                turn.acquire()
+            while not unit.is_done:
+                with self._guard:
+                    units = self._line.take()
+                together(units)
+                self._line.wake()
+        finally:
+            with self._guard:
+                self._line.leave(unit)
         return unit.result()
-
-    def _carry_out(self, units: Sequence[Unit[Any]], together: Together) -> None:
-        try:
-            together(units)
-        except BaseException:
-            # The thread is being ended: those of the others are theirs again.
-            self._waiting.extendleft(unit for unit in reversed(units) if not unit.is_done)
-            raise
 
 
 class Grouped:
@@ -121,29 +194,29 @@ class AsyncGrouped:
 
     def __init__(self, store: AsyncStore) -> None:
         self._store = store
-        self._waiting: deque[Unit[Any]] = deque()
-        self._turn: asyncio.Lock | None = None
+        self._line = _Line()
 
     async def transact(self, work: Callable[[Transaction], T]) -> T:
         """See `AsyncStore.transact`."""
-        if self._turn is None:
-            import asyncio  # noqa: PLC0415 - 15 ms that a blocking application does not pay
-
-            self._turn = asyncio.Lock()
         unit = Unit(work)
-        self._waiting.append(unit)
-        async with self._turn:
+        try:
+            if not self._line.join(unit):
+                await self._woken(unit)
             while not unit.is_done:
-                await self._carry_out(_taken(self._waiting))
+                await self._together(self._line.take())
+                self._line.wake()
+        finally:
+            # Canceled, perhaps while it commits: carrying it out again changes nothing more.
+            self._line.leave(unit)
         return unit.result()
 
-    async def _carry_out(self, units: Sequence[Unit[Any]]) -> None:
-        try:
-            await self._together(units)
-        except BaseException:
-            # Canceled, perhaps while it commits: carrying it out again changes nothing more.
-            self._waiting.extendleft(unit for unit in reversed(units) if not unit.is_done)
-            raise
+    @staticmethod
+    async def _woken(unit: Unit[Any]) -> None:
+        import asyncio  # noqa: PLC0415 - 15 ms that a blocking application does not pay
+
+        turn = asyncio.get_running_loop().create_future()
+        unit.wake = lambda: None if turn.done() else turn.set_result(None)
+        await turn
 
     async def _together(self, units: Sequence[Unit[Any]]) -> None:
         try:
@@ -154,10 +227,6 @@ class AsyncGrouped:
                     await self._together([unit])
             return
         _returned(units, values)
-
-
-def _taken(waiting: deque[Unit[Any]]) -> list[Unit[Any]]:
-    return [waiting.popleft() for _ in range(min(len(waiting), MOST))]
 
 
 def _returned(units: Sequence[Unit[Any]], values: Sequence[Any]) -> None:

@@ -24,6 +24,7 @@ from payport.operations.records import OperationRecord, OperationState, Resoluti
 from payport.providers.commands import Operation
 from payport.storage.base import (
     FIXED,
+    ROUTED,
     HandlerRun,
     InboxRow,
     InboxState,
@@ -32,6 +33,7 @@ from payport.storage.base import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from pydantic_core import SchemaSerializer
@@ -49,6 +51,7 @@ __all__ = [
     "handler_run_row",
     "operation_changes",
     "operation_from",
+    "operation_moves",
     "operation_row",
     "payment_changes",
     "payment_from",
@@ -90,8 +93,6 @@ def payment_row(intent: PaymentIntent) -> dict[str, Any]:
         "id": intent.id,
         "scope": intent.scope,
         "environment": intent.environment.value,
-        "provider": intent.provider,
-        "account": intent.account,
         "reference": intent.reference,
         "currency": intent.amount.currency,
         "created_at": intent.created_at,
@@ -102,6 +103,8 @@ def payment_row(intent: PaymentIntent) -> dict[str, Any]:
 def payment_changes(intent: PaymentIntent) -> dict[str, Any]:
     """The columns of a payment that change."""
     return {
+        "provider": intent.provider,
+        "account": intent.account,
         "status": intent.status.value,
         "amount": intent.amount.minor,
         "version": intent.version,
@@ -173,6 +176,11 @@ def operation_changes(
     return _worded(row, _OPERATION_WORDS)
 
 
+def operation_moves(record: OperationRecord) -> dict[str, Any]:
+    """The columns of an operation that change when it goes to another provider."""
+    return _plain(record, (*_OPERATION_CHANGING, *ROUTED))
+
+
 def operation_from(row: Row) -> OperationRecord:
     """
     The operation in a row.
@@ -234,7 +242,7 @@ def event_row(event: DomainEvent, at: datetime) -> dict[str, Any]:
     return {
         "id": event.id,
         "kind": event.kind,
-        "payment_id": event.payment_id,
+        "payment_id": event.aggregate_id,
         "occurred_at": event.occurred_at,
         "learned_at": at,
         "document": _to_json(type(event), event),
@@ -257,10 +265,11 @@ def event_from(row: Row) -> DomainEvent:
 
 # -- inbox and handlers ---------------------------------------------------------------------------
 
+_TURNS: Final = ("state", "tries", "due_at", "claimed_until", "fencing", "error", "trace")
 _DELIVERY: Final = tuple(field.name for field in fields(InboxRow))
 _DELIVERY_WORDS: Final = {"environment": Environment, "state": InboxState}
+_DELIVERY_CHANGING: Final = (*_TURNS, "conflict")
 _RUN: Final = tuple(field.name for field in fields(HandlerRun))
-_TURNS: Final = ("state", "tries", "due_at", "claimed_until", "fencing", "error", "trace")
 
 
 def delivery_row(row: InboxRow) -> dict[str, Any]:
@@ -270,7 +279,7 @@ def delivery_row(row: InboxRow) -> dict[str, Any]:
 
 def delivery_changes(row: InboxRow) -> dict[str, Any]:
     """The columns of a delivery that change."""
-    return _plain(row, (*_TURNS, "conflict"))
+    return _plain(row, _DELIVERY_CHANGING)
 
 
 def delivery_from(row: Row) -> InboxRow:
@@ -305,11 +314,15 @@ def handler_run_from(row: Row) -> HandlerRun:
 
 def _plain(value: object, names: tuple[str, ...]) -> dict[str, Any]:
     """A value's attributes as columns: words as text, because some drivers store an enum's name."""
-    columns: dict[str, Any] = {}
-    for name in names:
-        part = getattr(value, name)
-        columns[name] = part.value if isinstance(part, Enum) else part
-    return columns
+    return {
+        name: part.value if isinstance(part, Enum) else part
+        for name, part in zip(names, _attributes(names)(value), strict=True)
+    }
+
+
+@cache
+def _attributes(names: tuple[str, ...]) -> Callable[[object], tuple[Any, ...]]:
+    return attrgetter(*names)
 
 
 def _worded(row: dict[str, Any], words: Mapping[str, type[Enum]]) -> dict[str, Any]:

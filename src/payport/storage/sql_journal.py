@@ -32,6 +32,8 @@ class SqlJournal(SqlUnit):
 
     def payment(self, payment_id: str, *, lock: bool = False) -> PaymentIntent | None:
         """See `Transaction.payment`."""
+        if lock:
+            self._by_key.clear()
         statement = self._sql.payment_locked if lock else self._sql.payment
         return self._remembered(self._one(_payment, statement, this_id=payment_id))
 
@@ -83,9 +85,10 @@ class SqlJournal(SqlUnit):
                 self._save_ref(intent, attempt.ref)
 
     def _save_ref(self, intent: PaymentIntent, ref: str) -> None:
+        provider, account = intent.home_of(ref)
         row = {
-            "provider": intent.provider,
-            "account": intent.account,
+            "provider": provider,
+            "account": account,
             "ref": ref,
             "payment_id": intent.id,
         }
@@ -131,15 +134,21 @@ class SqlJournal(SqlUnit):
 
     def operation(self, operation_id: str, *, lock: bool = False) -> OperationRecord | None:
         """See `Transaction.operation`."""
+        if lock:
+            self._by_key.clear()
         statement = self._sql.operation_locked if lock else self._sql.operation
         return self._one(rows.operation_from, statement, this_id=operation_id)
 
     def operation_by_key(self, key: str) -> OperationRecord | None:
         """See `Transaction.operation_by_key`."""
-        return self._one(rows.operation_from, self._sql.operation_by_key, this_key=key)
+        if key not in self._by_key:
+            found = self._one(rows.operation_from, self._sql.operation_by_key, this_key=key)
+            self._by_key[key] = found
+        return self._by_key[key]
 
     def insert_operation(self, record: OperationRecord) -> None:
         """See `Transaction.insert_operation`."""
+        self._by_key.clear()
         if not self._count(self._sql.add_operation, rows.operation_row(record)):
             raise StoreConflict(
                 "the operation is in the journal already", operation="store.insert_operation"
@@ -147,6 +156,7 @@ class SqlJournal(SqlUnit):
 
     def save_operation(self, record: OperationRecord) -> None:
         """See `Transaction.save_operation`."""
+        self._by_key.clear()
         row = {**rows.operation_changes(record), "this_id": record.id}
         if not self._count(self._sql.replace_operation, row):
             raise StoreConflict(
@@ -155,6 +165,7 @@ class SqlJournal(SqlUnit):
 
     def swap_operation(self, old: OperationRecord, new: OperationRecord) -> None:
         """See `Transaction.swap_operation`."""
+        self._by_key.clear()
         this = {
             "this_id": old.id,
             "this_state": old.state.value,
@@ -164,6 +175,19 @@ class SqlJournal(SqlUnit):
         if not self._count(self._sql.swap_operation, {**rows.operation_changes(new, old), **this}):
             raise StoreConflict(
                 "the operation was changed since it was read", operation="store.swap_operation"
+            )
+
+    def reroute_operation(self, old: OperationRecord, new: OperationRecord) -> None:
+        """See `Transaction.reroute_operation`."""
+        this = {
+            "this_id": old.id,
+            "this_state": old.state.value,
+            "this_fencing": old.fencing,
+        }
+        if not self._count(self._sql.reroute_operation, {**rows.operation_moves(new), **this}):
+            raise StoreConflict(
+                "the operation was sent, or changed since it was read",
+                operation="store.reroute_operation",
             )
 
     def operations(self, query: Query) -> Sequence[OperationRecord]:
@@ -260,9 +284,9 @@ class SqlJournal(SqlUnit):
         """See `Transaction.event`."""
         return self._one(rows.event_from, self._sql.event, this_id=event_id)
 
-    def events(self, payment_id: str) -> Sequence[DomainEvent]:
+    def events(self, aggregate_id: str) -> Sequence[DomainEvent]:
         """See `Transaction.events`."""
-        found = self._all(self._sql.events, this_payment_id=payment_id)
+        found = self._all(self._sql.events, this_payment_id=aggregate_id)
         return [self._read(rows.event_from, row) for row in found]
 
 

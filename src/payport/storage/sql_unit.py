@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Executable
 
     from payport.domain.payment_intent import PaymentIntent
+    from payport.operations.records import OperationRecord
     from payport.storage.running import Row, Running
     from payport.storage.sends import Sends
 
@@ -41,6 +42,9 @@ class SqlUnit:
         self._conflict: StoreConflict | None = None
         #: Payments as the store holds them, to write only what changed of their refs and refunds.
         self._stored: dict[str, PaymentIntent] = {}
+        #: Operations by their keys, which one delivery asks for more than once; until one is
+        #: written, or a row is locked: others may have written while this one waited for it.
+        self._by_key: dict[str, OperationRecord | None] = {}
 
     def check(self) -> None:
         """Raise the conflict that the work swallowed: half a payment must not be kept."""

@@ -21,9 +21,11 @@ from __future__ import annotations
 from payport.testing._provider_contract.captures import CaptureChecks
 from payport.testing._provider_contract.declarations import DeclarationChecks
 from payport.testing._provider_contract.doubts import DoubtChecks
+from payport.testing._provider_contract.events import EventChecks
 from payport.testing._provider_contract.fake_harness import FakeHarness
 from payport.testing._provider_contract.forgeries import ForgeryChecks
 from payport.testing._provider_contract.harness import Harness, Rig, Sent
+from payport.testing._provider_contract.hints import HintChecks
 from payport.testing._provider_contract.idempotency import IdempotencyChecks
 from payport.testing._provider_contract.listings import ListingChecks
 from payport.testing._provider_contract.merchant import Merchant
@@ -47,7 +49,9 @@ class ProviderContract(
     DoubtChecks,
     SendingChecks,
     WebhookChecks,
+    EventChecks,
     ForgeryChecks,
+    HintChecks,
     MoneyChecks,
     SecrecyChecks,
 ):

@@ -16,7 +16,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from payport.domain.errors import ConfigurationError, NotFound, StoreUnavailable
-from payport.operations.steps import AsyncPorts, Ports, Steps, call, is_awaited, transact
+from payport.operations.steps import (
+    AsyncPorts,
+    Ports,
+    Steps,
+    call,
+    is_awaited,
+    transact,
+    transact_patiently,
+)
 from payport.storage.base import HandlerRun, InboxState
 from payport.webhooks.handling import IN_HANDLER, HandlerTransaction, no_connection
 from payport.webhooks.outbox import Outbox, message_in, operation_in
@@ -49,7 +57,7 @@ def claim_due_runs(session: Session, limit: int) -> Steps[list[HandlerRun]]:
         )
         return _claimed(tx, session, runs)
 
-    return transact(work)
+    return transact_patiently(work)
 
 
 def claim_runs_of(session: Session, event_ids: Collection[str]) -> Steps[list[HandlerRun]]:
@@ -62,7 +70,7 @@ def claim_runs_of(session: Session, event_ids: Collection[str]) -> Steps[list[Ha
         due = [r for r in locked if r and r.state is InboxState.DUE and r.due_at <= now]
         return _claimed(tx, session, due)
 
-    return transact(work)
+    return transact_patiently(work)
 
 
 def _claimed(tx: Transaction, session: Session, runs: Collection[HandlerRun]) -> list[HandlerRun]:
@@ -83,7 +91,7 @@ def release_runs(session: Session, runs: Collection[HandlerRun]) -> Steps[None]:
             if current is not None and is_mine(current, run):
                 tx.save_handler_run(released(current, now))
 
-    return transact(work)
+    return transact_patiently(work)
 
 
 # -- one run --------------------------------------------------------------------------------------
@@ -169,7 +177,7 @@ def _failed(session: Session, run: HandlerRun, error: Exception) -> Steps[InboxS
         tx.save_handler_run(later)
         return later.state
 
-    return (yield from transact(postpone))
+    return (yield from transact_patiently(postpone))
 
 
 # -- handlers -------------------------------------------------------------------------------------
@@ -194,11 +202,13 @@ class _Delivery:
             )
 
         def work(tx: Transaction) -> tuple[Callable[[], Any], ...]:
-            told, outbox = _due(tx, self.run), self._outbox()
+            current, outbox = _check(tx, self.run), self._outbox()
+            told = _told(tx, self.run)
             connection = getattr(tx, "connection", None)
             given = HandlerTransaction(outbox, lambda: _present(connection))
             _called(self.run.handler, self.handler, told, given)
-            _mark(tx, self.run, outbox, self.session)
+            # Locked since it was checked: it is as it was.
+            _done(tx, current, outbox, self.session)
             return given.pending
 
         return ports.store.transact(work)
@@ -293,8 +303,12 @@ def _check(tx: Transaction, run: HandlerRun) -> HandlerRun:
 
 
 def _due(tx: Transaction, run: HandlerRun) -> object:
-    """The event or the message of a run."""
+    """The event or the message of a run that is this worker's."""
     _check(tx, run)
+    return _told(tx, run)
+
+
+def _told(tx: Transaction, run: HandlerRun) -> object:
     if run.message is not None:
         return message_in(run)
     event = tx.event(run.event_id)
@@ -305,8 +319,12 @@ def _due(tx: Transaction, run: HandlerRun) -> object:
 
 
 def _mark(tx: Transaction, run: HandlerRun, outbox: Outbox, session: Session) -> None:
+    """See `_done`; unless another worker has it now."""
+    _done(tx, _check(tx, run), outbox, session)
+
+
+def _done(tx: Transaction, current: HandlerRun, outbox: Outbox, session: Session) -> None:
     """Write down that it is done, and what it sends, in one commit with what it wrote."""
-    current = _check(tx, run)
     made = outbox.runs(session.settings.clock.now())
     if made:
         tx.add_handler_runs(made)

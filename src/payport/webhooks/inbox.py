@@ -2,7 +2,8 @@
 Receiving webhooks: verify, store, acknowledge. Nothing of what they say is read here.
 
 Whatever happens after `receive` returned, the delivery is in the store. Unsigned or malformed input
-never gets there. Written as steps, for both colours; many that come at once share a commit.
+never gets there: of providers that sign nothing, a hint to look at an object does (`hints`).
+Written as steps, for both colours; many that come at once share a commit.
 """
 
 from __future__ import annotations
@@ -15,19 +16,21 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from payport.domain.errors import InvalidRequest, WebhookRejected
-from payport.domain.identifiers import digest
+from payport.domain.identifiers import digest as digest_of
 from payport.operations.steps import Steps, transact_grouped
 from payport.providers.deliveries import Delivery, WebhookRequest
 from payport.storage.base import InboxRow, InboxState
+from payport.webhooks import hints
 from payport.webhooks.bodies import without_client_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from payport.operations.session import Session
+    from payport.providers.events import ToldEvent
     from payport.storage.base import Transaction
 
-__all__ = ["MAX_BODY", "Receipt", "ReceiptStatus", "receive"]
+__all__ = ["MAX_BODY", "Receipt", "ReceiptStatus", "put", "receive", "rows_of"]
 
 _log = logging.getLogger("payport.webhooks")
 
@@ -70,7 +73,9 @@ def receive(
     Verify a request and store its deliveries in one commit.
 
     Raises:
-        WebhookRejected: Too large, wrongly signed, too old or malformed; nothing was stored.
+        WebhookRejected: Too large, wrongly signed, too old or malformed; nothing was stored. Where
+            the provider signs nothing, what names nothing known as well.
+        ProviderFault: The provider signs nothing, and did not tell which account this client is at.
         StoreUnavailable: It could not be stored; answer 503, so that the provider sends it again.
     """
     _check_bytes(body)
@@ -80,12 +85,15 @@ def receive(
     now = session.settings.clock.now()
     request = WebhookRequest(body=body, headers=headers, url=url)
     deliveries = session.webhooks(_RECEIVE).parse_webhook(request, now=now)
+    if not session.spec.signs_webhooks:
+        noted = yield from hints.note(session, deliveries, now)
+        status = ReceiptStatus.ACCEPTED if noted.is_new else ReceiptStatus.DUPLICATE
+        return Receipt(status=status, ids=noted.ids)
     secret = next((one.secret for one in deliveries if one.secret is not None), None)
     if secret:
         _log.info("a webhook was signed with secret %d, counted from 0", secret)
     rows = _rows(session, deliveries, request.body, now)
-    receipt = yield from transact_grouped(lambda tx: _stored(tx, session, rows, now))
-    return replace(receipt, secret=secret)
+    return (yield from transact_grouped(lambda tx: _stored(tx, session, rows, now, secret)))
 
 
 def _check_bytes(body: object) -> None:
@@ -101,7 +109,7 @@ def _rows(
     kept, hashed = without_client_secrets(body), hashlib.sha256(body).hexdigest()
     try:
         rows = [
-            replace(_row(session, delivery, now), body=kept, digest=hashed, position=position)
+            _row(session, delivery, now, body=kept, digest=hashed, position=position)
             for position, delivery in enumerate(deliveries)
         ]
         for row in rows:
@@ -116,7 +124,9 @@ def _rows(
     raise WebhookRejected(message, operation=_RECEIVE, field="body")
 
 
-def _row(session: Session, delivery: Delivery, now: datetime) -> InboxRow:
+def _row(
+    session: Session, delivery: Delivery, now: datetime, *, body: bytes, digest: str, position: int
+) -> InboxRow:
     stray = _stray(session, delivery)
     # One that came to the wrong endpoint must not pass for the one that will come to the right one.
     key = delivery.dedupe_key if stray is None else f"{delivery.dedupe_key}@{stray[0]}"
@@ -133,8 +143,9 @@ def _row(session: Session, delivery: Delivery, now: datetime) -> InboxRow:
         attempt_ref=delivery.attempt_ref,
         tag=delivery.tag,
         api_version=delivery.api_version,
-        body=None,
-        digest="",
+        body=body,
+        position=position,
+        digest=digest,
         occurred_at=delivery.occurred_at,
         received_at=now,
         state=InboxState.DUE if stray is None else InboxState.QUARANTINED,
@@ -144,7 +155,7 @@ def _row(session: Session, delivery: Delivery, now: datetime) -> InboxRow:
 
 
 def _id(*parts: str) -> str:
-    return f"inb_{digest(parts)[:26]}"
+    return f"inb_{digest_of(parts)[:26]}"
 
 
 def _stray(session: Session, delivery: Delivery) -> tuple[str, str] | None:
@@ -160,7 +171,13 @@ def _stray(session: Session, delivery: Delivery) -> tuple[str, str] | None:
     return None
 
 
-def _stored(tx: Transaction, session: Session, rows: Sequence[InboxRow], now: datetime) -> Receipt:
+def _stored(
+    tx: Transaction,
+    session: Session,
+    rows: Sequence[InboxRow],
+    now: datetime,
+    secret: int | None,
+) -> Receipt:
     status = ReceiptStatus.DUPLICATE
     ids: list[str] = []
     for row in rows:
@@ -174,7 +191,7 @@ def _stored(tx: Transaction, session: Session, rows: Sequence[InboxRow], now: da
             _contradicted(tx, there, row, now)
         elif _is_home(session, there):
             tx.save_delivery(replace(there, state=InboxState.DUE, due_at=now, error=None))
-    return Receipt(status=status, ids=tuple(ids))
+    return Receipt(status=status, ids=tuple(ids), secret=secret)
 
 
 def _is_home(session: Session, there: InboxRow) -> bool:
@@ -207,3 +224,16 @@ def _contradicted(tx: Transaction, there: InboxRow, row: InboxRow, now: datetime
             due_at=now if again else stored.due_at,
         )
     )
+
+
+# -- what the provider lists ----------------------------------------------------------------------
+
+
+def rows_of(session: Session, told: ToldEvent, now: datetime) -> list[InboxRow]:
+    """The row of an event that the provider listed: as if its webhook had brought it."""
+    return _rows(session, [told.delivery], told.body, now)
+
+
+def put(tx: Transaction, session: Session, row: InboxRow, now: datetime) -> ReceiptStatus:
+    """Store one row in a transaction of the caller's, and say what became of it."""
+    return _stored(tx, session, [row], now, None).status

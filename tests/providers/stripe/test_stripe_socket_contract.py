@@ -26,7 +26,7 @@ from payport.testing._provider_contract.webhooks import WebhookChecks
 from payport.testing.faults import ConnectionRefused, CrashAfter, CrashBefore, Slow
 from payport.testing.provider_contract import Harness
 from payport.testing.script import Script, Scripted
-from payport.testing.stripe_simulator.asgi import AsgiApp
+from payport.testing.simulation.asgi import AsgiApp
 from payport.testing.stripe_simulator.routes import MORE_OPERATIONS
 
 #: More providers than any test of the contract makes.

@@ -48,7 +48,7 @@ def local(url: str) -> str:
     Raises:
         ConfigurationError: It is not.
     """
-    from payport.testing.stripe_simulator.posting import LOOPBACK
+    from payport.testing.simulation.posting import LOOPBACK
 
     try:
         parts = urlsplit(url)
@@ -63,11 +63,11 @@ def local(url: str) -> str:
 
 def simulator(secret: str | None) -> tuple[StripeSimulator, str]:
     """A Stripe simulator on the machine's clock; and in words, what its events are signed with."""
+    from payport.testing.simulation.running import RunningClock
     from payport.testing.stripe_simulator import (
         SIGNING_SECRET,
         StripeSimulator,
     )
-    from payport.testing.stripe_simulator.__main__ import RunningClock
 
     given = secret if secret is not None else os.environ.get(_SECRETS, "")
     secrets = [one.strip() for one in given.split(",") if one.strip()]
@@ -105,7 +105,7 @@ class Forwarder:
         Raises:
             OSError: Nobody answered.
         """
-        from payport.testing.stripe_simulator.posting import post_to_loopback
+        from payport.testing.simulation.posting import post_to_loopback
 
         event: Any = json.loads(body)
         try:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from payport.testing.stripe_simulator.wire import HttpRequest
+from payport.testing.simulation.wire import HttpRequest
 
 if TYPE_CHECKING:
     from payport.testing.bank.bank import Bank

@@ -243,6 +243,7 @@ def _ask(world: World, process: Process, order: Order, wish: Wish) -> None:
 
 
 def _carry_webhooks(world: World, process: Process) -> None:
+    world.bank.visit()
     for letter in world.post():
         world.run(world.deliver(letter, process))
     world.run(world.process_due(process))

@@ -18,12 +18,12 @@ from payport.client.payments import AsyncPayments
 from payport.client.refunds import AsyncRefunds
 from payport.client.runners import AsyncRunner
 from payport.client.webhooks import AsyncWebhooks
-from payport.operations.gate import Gate
 from payport.operations.plan import JournalSettings
+from payport.operations.routed import RoutedSession
 from payport.operations.session import Session
 from payport.operations.steps import AsyncPorts, Steps, drive_async
-from payport.providers.breaker import CircuitBreaker
 from payport.providers.retries import DEFAULT_RETRIES, RetryPolicy
+from payport.providers.routing.router import AsyncRouter
 from payport.testing.explorer.tasks import Pause, Point, reach
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class _Runner(AsyncRunner):
     """Carries steps out without an event loop or threads: whoever holds the task is the loop."""
 
     def __init__(
-        self, store: AsyncStore, provider: AsyncPaymentProvider, clock: MachineClock
+        self, store: AsyncStore, provider: AsyncPaymentProvider | AsyncRouter, clock: MachineClock
     ) -> None:
         super().__init__(store, provider, clock)
         self.ports = AsyncPorts(store, provider, clock.asleep)
@@ -127,7 +127,7 @@ class Process:
         self,
         name: str,
         *,
-        provider: AsyncPaymentProvider,
+        provider: AsyncPaymentProvider | AsyncRouter,
         store: AsyncStore,
         clock: MachineClock,
         handlers: Handlers,
@@ -146,13 +146,9 @@ class Process:
             on_events=handlers.subscribe,
         )
         self.turns: Turns = Turns(clock)
-        breaker = CircuitBreaker(provider.spec.name, settings.breaker, clock.monotonic)
-        self.session: Session = Session(
-            settings=settings,
-            provider=provider,
-            handlers=handlers,
-            gate=Gate(breaker, self.turns, clock),
-        )
+        self.session: Session = _session(settings, provider, handlers)
+        for line in self.session.lines:
+            line.gate.pace = self.turns
         runner: Any = _Runner(store, provider, clock)
         self.payments: AsyncPayments = AsyncPayments(self.session, runner)
         self.refunds: AsyncRefunds = AsyncRefunds(self.session, runner)
@@ -166,3 +162,12 @@ class Process:
 
     def __repr__(self) -> str:
         return self.name
+
+
+def _session(
+    settings: JournalSettings, provider: AsyncPaymentProvider | AsyncRouter, handlers: Handlers
+) -> Session:
+    if isinstance(provider, AsyncRouter):
+        each = dict.fromkeys(provider.providers, settings)
+        return RoutedSession(settings=each, router=provider, handlers=handlers)
+    return Session(settings=settings, provider=provider, handlers=handlers)

@@ -33,7 +33,9 @@ _WITHOUT_EFFECT: Final = frozenset(
     {OperationState.NO_EFFECT, OperationState.ABANDONED, OperationState.REJECTED}
 )
 #: What writes a row of the journal.
-_ROWS: Final = frozenset({"insert_operation", "save_operation", "swap_operation"})
+_ROWS: Final = frozenset(
+    {"insert_operation", "save_operation", "swap_operation", "reroute_operation"}
+)
 _NEVER_SENT: Final = frozenset(
     {OperationState.PREPARED, OperationState.ABANDONED, OperationState.NO_EFFECT}
 )

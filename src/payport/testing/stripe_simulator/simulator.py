@@ -28,16 +28,17 @@ from payport.testing.bank.bank import Bank
 from payport.testing.bank.behaviour import stripe_like
 from payport.testing.clock import FakeClock
 from payport.testing.script import Asked, Script, Scripted
-from payport.testing.stripe_simulator.events import API_VERSION
-from payport.testing.stripe_simulator.outbox import Endpoint, Post
+from payport.testing.simulation.outbox import Endpoint
+from payport.testing.simulation.posting import Post
+from payport.testing.simulation.wire import HttpRequest
+from payport.testing.stripe_simulator.events import API_VERSION, Event
 from payport.testing.stripe_simulator.routes import MORE_OPERATIONS
 from payport.testing.stripe_simulator.server import StripeServer
-from payport.testing.stripe_simulator.wire import HttpRequest
 
 if TYPE_CHECKING:
     from payport.testing.fake_provider import AsyncReceives, Receives
-    from payport.testing.stripe_simulator.asgi import AsgiApp
-    from payport.testing.stripe_simulator.transport import (
+    from payport.testing.simulation.asgi import AsgiApp
+    from payport.testing.simulation.transport import (
         AsyncSimulatorTransport,
         SimulatorTransport,
     )
@@ -128,7 +129,7 @@ class StripeSimulator:
         Args:
             script: What goes wrong with its requests alone; `self.script` unless passed.
         """
-        from payport.testing.stripe_simulator.transport import (  # noqa: PLC0415 - httpx is optional
+        from payport.testing.simulation.transport import (  # noqa: PLC0415 - httpx is optional
             SimulatorTransport,
         )
 
@@ -136,7 +137,7 @@ class StripeSimulator:
 
     def async_transport(self, script: Script | None = None) -> AsyncSimulatorTransport:
         """A transport for `httpx.AsyncClient`; see `transport`."""
-        from payport.testing.stripe_simulator.transport import (  # noqa: PLC0415 - httpx is optional
+        from payport.testing.simulation.transport import (  # noqa: PLC0415 - httpx is optional
             AsyncSimulatorTransport,
         )
 
@@ -144,9 +145,10 @@ class StripeSimulator:
 
     def asgi(self) -> AsgiApp:
         """An ASGI application, with the control surface under `/_control/`."""
-        from payport.testing.stripe_simulator.asgi import AsgiApp  # noqa: PLC0415 - knows this class
+        from payport.testing.simulation.asgi import AsgiApp  # noqa: PLC0415 - as they are needed
+        from payport.testing.stripe_simulator.control import StripeControl  # noqa: PLC0415
 
-        return AsgiApp(self)
+        return AsgiApp(self.handle, StripeControl(self))
 
     def handle(self, request: HttpRequest) -> Response:
         """
@@ -266,7 +268,7 @@ class StripeSimulator:
         *,
         types: Collection[str] = ("*",),
         signing_secrets: Sequence[str | Secret] = (),
-    ) -> Endpoint:
+    ) -> Endpoint[Event]:
         """
         Have webhooks of what happens from now on sent to an address, when `send_due` is called.
 
@@ -275,9 +277,14 @@ class StripeSimulator:
             signing_secrets: What they are signed with; the bank's secrets unless passed.
         """
         secrets = tuple(s if isinstance(s, Secret) else Secret(s) for s in signing_secrets)
-        endpoint = Endpoint(url=url, types=frozenset(types), secrets=secrets)
+        endpoint: Endpoint[Event] = Endpoint(url=url, types=frozenset(types), secrets=secrets)
         self.server.outbox.endpoints.append(endpoint)
         return endpoint
+
+    @property
+    def addresses(self) -> Sequence[Endpoint[Event]]:
+        """Whom webhooks are sent to."""
+        return self.server.outbox.endpoints
 
     def send_due(self, post: Post | None = None) -> int:
         """
@@ -286,6 +293,6 @@ class StripeSimulator:
         Args:
             post: How; over HTTP, to loopback addresses only, unless passed.
         """
-        from payport.testing.stripe_simulator.posting import post_to_loopback  # noqa: PLC0415
+        from payport.testing.simulation.posting import post_to_loopback  # noqa: PLC0415
 
         return self.server.outbox.send_due(post or post_to_loopback)

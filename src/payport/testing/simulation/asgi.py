@@ -1,5 +1,5 @@
 """
-The simulator as an ASGI application: `uvicorn.run(simulator.asgi(), date_header=False)`.
+A simulator as an ASGI application: `uvicorn.run(simulator.asgi(), date_header=False)`.
 
 Without `date_header=False` answers tell the machine's time beside the bank's own. It takes requests
 of this machine only, by peer and by Host: there is no authentication worth the name in front of the
@@ -11,16 +11,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from payport.providers.exchange import TransportError
-from payport.testing.stripe_simulator.control import PREFIX, Control
-from payport.testing.stripe_simulator.errors import Doc
-from payport.testing.stripe_simulator.posting import LOOPBACK
-from payport.testing.stripe_simulator.wire import MOST_BYTES, HttpRequest
-
-if TYPE_CHECKING:
-    from payport.testing.stripe_simulator.simulator import StripeSimulator
+from payport.providers.exchange import Response, TransportError
+from payport.testing.simulation.control import PREFIX, Control
+from payport.testing.simulation.documents import Doc
+from payport.testing.simulation.posting import LOOPBACK
+from payport.testing.simulation.wire import MOST_BYTES, HttpRequest
 
 __all__ = ["AsgiApp"]
 
@@ -35,13 +32,17 @@ class AsgiApp:
     """
     The application.
 
+    Args:
+        handle: Answers a request to the processor.
+        control: Serves the control surface.
+
     Attributes:
         requests: How many requests it has had: whoever runs it sees whether it is idle.
     """
 
-    def __init__(self, simulator: StripeSimulator) -> None:
-        self._simulator = simulator
-        self._control = Control(simulator)
+    def __init__(self, handle: Callable[[HttpRequest], Response], control: Control) -> None:
+        self._handle = handle
+        self._control = control
         self.requests: int = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,7 +75,7 @@ class AsgiApp:
         target = f"{path}?{query}" if query else path
         request = HttpRequest(method=scope["method"], target=target, headers=headers, body=body)
         try:
-            response = self._simulator.handle(request)
+            response = self._handle(request)
         except TransportError:
             await _break(send)
             return

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 from payport.domain.errors import ConfigurationError
 
-__all__ = ["LOOPBACK", "post_to_loopback"]
+__all__ = ["LOOPBACK", "Post", "post_to_loopback"]
+
+#: Sends a webhook to an address and returns the HTTP status; raises OSError if nobody answers.
+Post: TypeAlias = Callable[[str, Mapping[str, str], bytes], int]
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _PATIENCE: Final = 10.0
@@ -26,7 +29,7 @@ def post_to_loopback(url: str, headers: Mapping[str, str], body: bytes) -> int:
     parts = urlsplit(url)
     if parts.scheme != "http" or parts.hostname not in LOOPBACK:
         message = "webhooks are sent to http://127.0.0.1:... only. Pass `post` to send elsewhere."
-        raise ConfigurationError(message, operation="StripeSimulator.send_due", field="url")
+        raise ConfigurationError(message, operation="send_due", field="url")
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=_PATIENCE)
     target = parts.path or "/"
     try:

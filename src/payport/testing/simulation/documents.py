@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
 from pydantic_core import to_json
 
-from payport.testing.stripe_simulator.errors import Doc
+__all__ = ["Doc", "encode"]
 
-__all__ = ["encode"]
+#: A JSON object.
+Doc: TypeAlias = dict[str, Any]
 
 
 def encode(document: Doc) -> str:

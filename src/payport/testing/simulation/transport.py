@@ -1,5 +1,5 @@
 """
-The simulator as httpx transports: no socket, no thread, no waiting.
+Simulators as httpx transports: no socket, no thread, no waiting.
 
 Both colours are one function; the async one lets other tasks run before the request arrives and
 before the answer is read, so tasks interleave and are canceled where they would be on a network.
@@ -7,19 +7,32 @@ before the answer is read, so tasks interleave and are canceled where they would
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 import httpx
 
 from payport.providers.exchange import Response, TransportError
 from payport.testing.clock import turn
 from payport.testing.script import Script
-from payport.testing.stripe_simulator.server import StripeServer
-from payport.testing.stripe_simulator.wire import HttpRequest
+from payport.testing.simulation.wire import HttpRequest
 
-__all__ = ["AsyncSimulatorTransport", "SimulatorTransport"]
+__all__ = ["AsyncSimulatorTransport", "Server", "SimulatorTransport"]
 
 _PATIENCE: Final = 80.0
+
+
+class Server(Protocol):
+    """What answers requests: a simulator's front door."""
+
+    def handle(self, request: HttpRequest, script: Script) -> Response:
+        """
+        Answer one request.
+
+        Raises:
+            TransportError: The script says that no whole answer comes back.
+            Crash: The script says that the client dies.
+        """
+        ...
 
 
 def _request(request: httpx.Request, body: bytes) -> HttpRequest:
@@ -34,9 +47,7 @@ def _request(request: httpx.Request, body: bytes) -> HttpRequest:
     )
 
 
-def _answer(
-    server: StripeServer, script: Script, request: httpx.Request, body: bytes
-) -> httpx.Response:
+def _answer(server: Server, script: Script, request: httpx.Request, body: bytes) -> httpx.Response:
     try:
         response: Response = server.handle(_request(request, body), script)
     except TransportError as broken:
@@ -57,7 +68,7 @@ def _error(broken: TransportError, request: httpx.Request) -> httpx.TransportErr
 class SimulatorTransport(httpx.BaseTransport):
     """Blocking: `httpx.Client(transport=simulator.transport())`."""
 
-    def __init__(self, server: StripeServer, script: Script) -> None:
+    def __init__(self, server: Server, script: Script) -> None:
         self._server = server
         self.script = script
 
@@ -69,7 +80,7 @@ class SimulatorTransport(httpx.BaseTransport):
 class AsyncSimulatorTransport(httpx.AsyncBaseTransport):
     """Awaited: `httpx.AsyncClient(transport=simulator.async_transport())`."""
 
-    def __init__(self, server: StripeServer, script: Script) -> None:
+    def __init__(self, server: Server, script: Script) -> None:
         self._server = server
         self.script = script
 
