@@ -35,8 +35,8 @@ def changed(value: V, changes: Mapping[str, object]) -> V:
     Raises:
         TypeError: It has no attribute of such a name.
     """
-    kind = type(value)
-    copy = _new(kind)
+    kind: Any = type(value)
+    copy: V = _new(kind)
     left = len(changes)
     for name, read, write in _slots(kind):
         if name in changes:

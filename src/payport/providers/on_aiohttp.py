@@ -107,8 +107,7 @@ class _Transport(AiohttpTransport):
             ) as answer:
                 body = await answer.read()
         except (aiohttp.ClientError, OSError) as error:
-            kind = next(ours for theirs, ours in _ERRORS if isinstance(error, theirs))
-            raise kind(str(error)) from error
+            raise _in_httpxs_words(error)(str(error)) from error
         is_plain = "Content-Encoding" not in answer.headers
         return httpx.Response(
             answer.status,
@@ -126,6 +125,10 @@ class _Transport(AiohttpTransport):
             told = base64.b64encode(b":".join(proxy.raw_auth)).decode("ascii")
             headers["Proxy-Authorization"] = f"Basic {told}"
         return {"proxy": str(proxy.url), "proxy_headers": headers}
+
+
+def _in_httpxs_words(error: Exception) -> type[httpx.TransportError]:
+    return next(ours for theirs, ours in _ERRORS if isinstance(error, theirs))
 
 
 class AiohttpClient(Cookieless, HttpxAiohttpClient):

@@ -150,8 +150,9 @@ class ThroughDriver:
 
     def __init__(self, connection: Connection, place: str) -> None:
         self._connection = connection
-        self._driver: Any = connection.connection.driver_connection
-        self._run: Any = self._driver.execute
+        driver: Any = connection.connection.driver_connection
+        self._driver: Any = driver
+        self._run: Any = driver.execute
         self.place: str = place
         self._toolkit = ThroughToolkit(connection, place)
 
