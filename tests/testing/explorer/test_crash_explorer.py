@@ -51,7 +51,14 @@ def test_every_fault_strikes(raged):
     report = Report()
     for one in raged.values():
         report.merge(one)
-    happenings = {"crash", "paused sender", "clock jumps", "account swapped", "route changed"}
+    happenings = {
+        "crash",
+        "paused sender",
+        "clock jumps",
+        "account swapped",
+        "route changed",
+        "no turn free",
+    }
     wanted = {*NETWORK_FAULTS, *DISK_FAULTS, *happenings, "two recoverers at once"}
     assert {*wanted, "webhook before response", "asked twice at once"} <= set(report.faults)
 
@@ -97,12 +104,18 @@ def test_a_planted_bug_is_found_and_its_seed_finds_it_again(bug, monkeypatch):
     assert not explorer.storm(int(found.replay)).broken, "it was not the bug"
 
 
-@pytest.mark.parametrize("plant", [recovery_sends_what_never_was, sent_is_written_after_the_send])
-def test_a_planted_bug_is_found_without_any_chance(plant, monkeypatch):
+@pytest.mark.parametrize(
+    ("plant", "case"),
+    [
+        (recovery_sends_what_never_was, "create-in-turn"),
+        (sent_is_written_after_the_send, "create"),
+    ],
+)
+def test_a_planted_bug_is_found_without_any_chance(plant, case, monkeypatch):
     explorer = CrashExplorer("stripe_like")
     with monkeypatch.context() as patch:
         plant(patch)
-        report = explorer.crashes(case="create")
+        report = explorer.crashes(case=case)
         assert not report.ok
         name = report.failures[0].replay
         assert explorer.crash(name).broken == report.failures[0].broken
