@@ -11,6 +11,8 @@ kit="$kit tests/testing tests/test_docs.py tests/test_provider_docs.py tests/tes
 kit="$kit tests/test_example_adapter.py tests/test_adapter_docs.py"
 kit="$kit tests/integrations tests/providers/stripe/test_stripe_contract.py"
 kit="$kit tests/providers/stripe/test_stripe_socket_contract.py"
+kit="$kit tests/providers/adyen/test_adyen_contract.py"
+kit="$kit tests/providers/adyen/test_adyen_socket_contract.py"
 ignored=""
 for part in $kit; do ignored="$ignored --ignore=$part"; done
 

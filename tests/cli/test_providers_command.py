@@ -28,7 +28,8 @@ def test_every_adapter_tells_what_it_declares(cli):
     assert document["broken"] == []
     told = {one["name"]: one for one in document["providers"]}
     assert set(told) == {"adyen", "fake", "stripe"}
-    fake, stripe = told["fake"], told["stripe"]
+    adyen, fake, stripe = told["adyen"], told["fake"], told["stripe"]
+    assert adyen["idempotency"]["life_seconds"] == 7 * 86_400
     assert (fake["fake"], stripe["fake"]) == (True, False)
     spec = StripeProvider(api_key="sk_test_1").spec
     assert stripe["capabilities"] == sorted(spec.capabilities)

@@ -40,8 +40,9 @@ def test_whatever_goes_wrong_journal_and_bank_agree(profile, raged):
     assert report.reviewed > 0
 
 
-def test_storms_rage_at_the_stripe_adapter_and_over_files_too():
-    for explorer in (CrashExplorer("stripe"), CrashExplorer("stripe_like", "sqlite")):
+def test_storms_rage_at_the_adapters_and_over_files_too():
+    explorers = ("stripe", "memory"), ("adyen", "memory"), ("stripe_like", "sqlite")
+    for explorer in [CrashExplorer(*one) for one in explorers]:
         report = explorer.storms(range(4))
         assert report.ok, report
 
@@ -50,7 +51,14 @@ def test_every_fault_strikes(raged):
     report = Report()
     for one in raged.values():
         report.merge(one)
-    happenings = {"crash", "paused sender", "clock jumps", "account swapped", "route changed"}
+    happenings = {
+        "crash",
+        "paused sender",
+        "clock jumps",
+        "account swapped",
+        "route changed",
+        "no turn free",
+    }
     wanted = {*NETWORK_FAULTS, *DISK_FAULTS, *happenings, "two recoverers at once"}
     assert {*wanted, "webhook before response", "asked twice at once"} <= set(report.faults)
 
@@ -67,6 +75,13 @@ def test_two_crashes_at_any_two_stops_leave_one_effect(case):
     report = CrashExplorer("stripe_like").crashes(case=case, pairs=True)
     assert report.ok, report
     assert report.crashes > report.worlds  # most of them die twice
+
+
+@pytest.mark.parametrize("case", ["capture", "refund"])
+def test_a_crash_at_any_stop_of_the_adyen_adapter_leaves_one_effect(case):
+    report = CrashExplorer("adyen").crashes(case=case)
+    assert report.ok, report
+    assert report.crashes
 
 
 def test_a_crash_at_any_stop_leaves_one_effect_in_a_file():
@@ -89,12 +104,18 @@ def test_a_planted_bug_is_found_and_its_seed_finds_it_again(bug, monkeypatch):
     assert not explorer.storm(int(found.replay)).broken, "it was not the bug"
 
 
-@pytest.mark.parametrize("plant", [recovery_sends_what_never_was, sent_is_written_after_the_send])
-def test_a_planted_bug_is_found_without_any_chance(plant, monkeypatch):
+@pytest.mark.parametrize(
+    ("plant", "case"),
+    [
+        (recovery_sends_what_never_was, "create-in-turn"),
+        (sent_is_written_after_the_send, "create"),
+    ],
+)
+def test_a_planted_bug_is_found_without_any_chance(plant, case, monkeypatch):
     explorer = CrashExplorer("stripe_like")
     with monkeypatch.context() as patch:
         plant(patch)
-        report = explorer.crashes(case="create")
+        report = explorer.crashes(case=case)
         assert not report.ok
         name = report.failures[0].replay
         assert explorer.crash(name).broken == report.failures[0].broken
@@ -150,7 +171,7 @@ def test_what_there_is_not_is_refused(wrong):
 
 
 def test_the_command_counts_what_it_did(capsys):
-    assert main(["--seeds", "6", "--crashes", "none", "--cores", "1"]) == 0
+    assert main(["--seeds", "6", "--crashes", "none", "--routes", "none", "--cores", "1"]) == 0
     told = capsys.readouterr().out
     assert told.startswith("6 worlds, ")
     assert "0 failures" in told
@@ -158,7 +179,20 @@ def test_the_command_counts_what_it_did(capsys):
 
 
 def test_the_command_stops_when_its_time_is_over(capsys):
-    status = main(["--seeds", "1000000", "--crashes", "none", "--cores", "1", "--minutes", "0.005"])
+    status = main(
+        [
+            "--seeds",
+            "1000000",
+            "--crashes",
+            "none",
+            "--routes",
+            "none",
+            "--cores",
+            "1",
+            "--minutes",
+            "0.005",
+        ]
+    )
     assert status == 0
     assert "were over before all of it" in capsys.readouterr().out
 
