@@ -37,6 +37,9 @@ REDIRECTING = {
     Capability.CANCEL: "a page closes by itself",
     Capability.OFF_SESSION: "nobody pays on a page who is absent",
     Capability.SAVE_PAYMENT_METHOD: "nothing is saved",
+    Capability.PAYOUTS: "a hint is about a payment",
+    Capability.RETRIEVE_SUBJECT: "there is nothing but payments to be read",
+    Capability.LIST_EVENTS: "what was hinted at is not kept",
 }
 
 

@@ -194,6 +194,9 @@ def redirecting() -> Behaviour:
                 Capability.CANCEL,
                 Capability.OFF_SESSION,
                 Capability.SAVE_PAYMENT_METHOD,
+                Capability.PAYOUTS,
+                Capability.RETRIEVE_SUBJECT,
+                Capability.LIST_EVENTS,
             }
         ),
         pages=True,
