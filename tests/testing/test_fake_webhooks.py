@@ -510,7 +510,8 @@ class Inbox:
         self.processed = 0
         self.then = lambda: None
 
-    def receive(self, *, body, headers, url):
+    def receive(self, *, body, headers, url, provider):
+        assert provider == "fake"
         assert url == "https://shop.invalid/webhooks/fake"
         request = WebhookRequest(body=body, headers=headers, url=url)
         self.seen += [d.type for d in parse(self.fake, request)]
@@ -522,8 +523,8 @@ class Inbox:
 
 
 class AsyncInbox(Inbox):
-    async def receive(self, *, body, headers, url):
-        super().receive(body=body, headers=headers, url=url)
+    async def receive(self, *, body, headers, url, provider):
+        super().receive(body=body, headers=headers, url=url, provider=provider)
 
     async def process_due(self):
         super().process_due()
