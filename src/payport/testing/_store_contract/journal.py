@@ -14,7 +14,7 @@ from payport.domain.events import PayoutEvent
 from payport.domain.identifiers import Environment
 from payport.operations.records import OperationRecord, OperationState
 from payport.providers.commands import Operation
-from payport.storage.base import FIXED, Cursor
+from payport.storage.base import FIXED, ROUTED, Cursor
 from payport.testing._store_contract import samples
 
 if TYPE_CHECKING:
@@ -48,6 +48,10 @@ def _get(store: Store, record: OperationRecord) -> OperationRecord | None:
 
 def _swap(old: OperationRecord, new: OperationRecord, tx: Transaction) -> None:
     tx.swap_operation(old, new)
+
+
+class _Fails(Exception):
+    """What a unit of work raises to be taken back."""
 
 
 class Journal:
@@ -171,6 +175,56 @@ class Journal:
         with pytest.raises(StoreConflict):
             store.transact(lambda tx: tx.swap_operation(first, samples.other_operation(first)))
         assert _get(store, first) == first
+
+    def test_an_operation_that_was_never_sent_goes_to_another_provider(self, store: Store) -> None:
+        first = samples.operation(state=OperationState.NO_EFFECT, sends=0, doubtful=False)
+        other = samples.other_operation(first)
+        _put(store, first)
+        store.transact(lambda tx: tx.reroute_operation(first, other))
+        moved = _get(store, first)
+        assert moved is not None
+        for part in fields(OperationRecord):
+            stays = part.name in FIXED and part.name not in ROUTED
+            assert getattr(moved, part.name) == getattr(first if stays else other, part.name)
+        assert store.transact(lambda tx: tx.operation_by_key(other.key)) == moved
+        assert store.transact(lambda tx: tx.operation_by_key(first.key)) is None
+
+    @pytest.mark.parametrize(
+        "sent",
+        [{"sends": 1}, {"doubtful": True}, {"fencing": 9}, {"state": OperationState.SENT}],
+        ids=str,
+    )
+    def test_an_operation_that_was_sent_or_changed_goes_nowhere(
+        self, store: Store, sent: dict[str, Any]
+    ) -> None:
+        never: dict[str, Any] = {
+            "state": OperationState.PREPARED,
+            "sends": 0,
+            "doubtful": False,
+            "fencing": 2,
+        }
+        read = samples.operation(**never)
+        stands = samples.operation(**{**never, **sent})
+        _put(store, stands)
+        with pytest.raises(StoreConflict):
+            store.transact(lambda tx: tx.reroute_operation(read, samples.other_operation(read)))
+        assert _get(store, read) == stands
+        gone = replace(read, id="opn_gone")
+        with pytest.raises(StoreConflict):
+            store.transact(lambda tx: tx.reroute_operation(gone, samples.other_operation(gone)))
+
+    def test_what_a_transaction_moved_is_taken_back_with_it(self, store: Store) -> None:
+        first = samples.operation(state=OperationState.NO_EFFECT, sends=0, doubtful=False)
+        _put(store, first)
+
+        def move_and_fail(tx: Transaction) -> None:
+            tx.reroute_operation(first, samples.other_operation(first))
+            raise _Fails
+
+        with pytest.raises(_Fails):
+            store.transact(move_and_fail)
+        assert _get(store, first) == first
+        assert store.transact(lambda tx: tx.operation_by_key(first.key)) == first
 
     def test_operations_are_listed_newest_first_in_pages(self, store: Store) -> None:
         records = _at_odd_moments()

@@ -193,10 +193,10 @@ def redirecting() -> Behaviour:
                 Capability.MULTIPLE_CAPTURES,
                 Capability.CANCEL,
                 Capability.OFF_SESSION,
-                Capability.SAVE_PAYMENT_METHOD,
                 Capability.PAYOUTS,
-                Capability.RETRIEVE_SUBJECT,
                 Capability.LIST_EVENTS,
+                Capability.RETRIEVE_SUBJECT,
+                Capability.SAVE_PAYMENT_METHOD,
             }
         ),
         pages=True,
