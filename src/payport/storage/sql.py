@@ -166,7 +166,9 @@ class SqlTransaction(SqlJournal, SqlInbox):
 
     def ask(self, statement: str) -> Any:
         """The one value that a statement without parameters gives; for `sends`."""
-        return guarded(self._place, lambda: self.connection.exec_driver_sql(statement).scalar_one())
+        return guarded(
+            self._place, lambda: self._connection.exec_driver_sql(statement).scalar_one()
+        )
 
     def once_committed(self, step: Callable[[], None]) -> None:
         """Do something after the commit, if there is one; for `sends`."""

@@ -28,12 +28,11 @@ class SqlUnit:
     Runs statements on a SQLAlchemy connection, until it is ended.
 
     Attributes:
-        connection: For statements of the application's own that commit together with these.
         afterwards: What is done after the commit.
     """
 
     def __init__(self, connection: Connection, place: str, running: Running, sends: Sends) -> None:
-        self.connection: Any = connection
+        self._connection: Any = connection
         self._running: Any = running
         self.afterwards: list[Callable[[], None]] = []
         self._sends = sends
@@ -46,6 +45,16 @@ class SqlUnit:
         #: written, or a row is locked: others may have written while this one waited for it.
         self._by_key: dict[str, OperationRecord | None] = {}
 
+    @property
+    def connection(self) -> Any:
+        """The SQLAlchemy connection, for an application's statements that commit with these."""
+        connection = self._connection
+        if not connection.in_transaction():
+            # The store may have begun past the toolkit. An ORM session that finds no transaction
+            # begins one of its own, and its commit would be everybody's.
+            connection.begin()
+        return connection
+
     def check(self) -> None:
         """Raise the conflict that the work swallowed: half a payment must not be kept."""
         if self._conflict is not None:
@@ -53,7 +62,7 @@ class SqlUnit:
 
     def end(self) -> None:
         """Make the transaction unusable: the connection is another unit's from now on."""
-        self.connection = self._running = ENDED
+        self._connection = self._running = ENDED
 
     def _all(self, statement: Executable, **values: Any) -> Sequence[Row]:
         found: Sequence[Row] = self._running.all(statement, values)

@@ -204,8 +204,7 @@ class _Delivery:
         def work(tx: Transaction) -> tuple[Callable[[], Any], ...]:
             current, outbox = _check(tx, self.run), self._outbox()
             told = _told(tx, self.run)
-            connection = getattr(tx, "connection", None)
-            given = HandlerTransaction(outbox, lambda: _present(connection))
+            given = HandlerTransaction(outbox, lambda: _present(getattr(tx, "connection", None)))
             _called(self.run.handler, self.handler, told, given)
             # Locked since it was checked: it is as it was.
             _done(tx, current, outbox, self.session)

@@ -94,10 +94,6 @@ class HandlerTransaction(Deferring):
                     "use `async with tx.session()`, or tx.connection",
                     operation="tx.session",
                 )
-            if not connection.in_transaction():
-                # The store may have begun past the toolkit. A session that finds no transaction
-                # begins one of its own, and its commit would be everybody's.
-                connection.begin()
             self._session = Session(connection, join_transaction_mode="create_savepoint")
         return self._session
 
