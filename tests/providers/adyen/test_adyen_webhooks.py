@@ -19,7 +19,8 @@ from payport.domain.errors import ConfigurationError, WebhookRejected
 from payport.domain.facts import AttemptStatus, CaptureStatus, DisputeStatus, RefundStatus
 from payport.domain.identifiers import Environment
 from payport.providers.adyen import AdyenProvider, WebhookSecret
-from payport.providers.adyen.events import DISPUTES, EVENTS
+from payport.providers.adyen.disputes import DISPUTES
+from payport.providers.adyen.events import EVENTS
 from payport.providers.adyen.references import Reference, of_capture, of_payment
 from payport.providers.adyen.webhooks import signature
 from payport.providers.deliveries import WebhookRequest
