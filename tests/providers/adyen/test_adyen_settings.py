@@ -77,6 +77,12 @@ WRONG: list[tuple[str, Any, dict[str, Any]]] = [
     ("recurring_model", "Sometimes", {}),
     ("return_url", "shop.example/back", {}),
     ("return_url", 7, {}),
+    ("return_url", "https://[", {}),
+    ("base_url", 7, {}),
+    ("base_url", "https://a b", {}),
+    ("base_url", "https://[", {}),
+    ("base_url", "https://adyen.example:port", {}),
+    ("base_url", "https://key@adyen.example", {}),
 ]
 
 

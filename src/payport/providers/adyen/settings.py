@@ -213,7 +213,10 @@ def _other_address(base_url: object, environment: Environment) -> tuple[str, str
 def _return_url(given: object) -> str | None:
     if given is None:
         return None
-    parts = urlsplit(given) if isinstance(given, str) else None
+    try:
+        parts = urlsplit(given) if isinstance(given, str) else None
+    except ValueError:
+        parts = None
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
         _refuse("return_url", "must be an absolute http or https address")
     return str(given)
