@@ -11,8 +11,8 @@ What Adyen's documentation leaves open is decided here so:
 
 - A key that was used for another request is answered 422 with errorCode 704 and without the header
   `transient-error`; or, with `refuses_other_requests=False`, as the first request was.
-- A key is remembered for seven days, the shorter of two texts of Adyen's; answers that say no before
-  anything was executed (400, 401, 403, 422) and server errors are not remembered under it.
+- A key is remembered for seven days, the shorter of two texts of Adyen's; answers that say no
+  before anything was executed (400, 401, 403, 422) and server errors are not kept under it.
 - A key that is in use is answered 422, and 409 where a test scripts it: Adyen names both.
 - Of several payments with one reference, `/cancels` cancels the latest that is still open.
 - A modification that cannot be carried out is acknowledged, and told by `success: false`; one of a
@@ -26,7 +26,7 @@ What Adyen's documentation leaves open is decided here so:
 
 Not simulated: encryption (only `test_` values are taken), partial orders and gift cards, amount
 updates, installments, splits, payment links, donations, payouts, terminals, wallets, risk checks
-and manual review, AutoRescue, Account Updater, reports, the tokenization webhooks (RECURRING_CONTRACT
+and manual review, AutoRescue, Account Updater, reports, tokenization webhooks (RECURRING_CONTRACT
 is told), and every other API of Adyen's, such as that for disputes. What would change what happens,
 and is not simulated, is refused with a message that says so; what only says something is checked
 and left aside.

@@ -155,23 +155,17 @@ class Notifications:
         self._telling.tell("EXPIRE", paid, amount, change.at, {"pspReference": paid.psp})
 
     def _voided(self, paid: Paid, change: Change) -> None:
-        request, paid.canceling = paid.canceling, None
-        payment = paid.payment
-        self._telling.decided(
-            paid,
-            request or Modification(event="CANCELLATION", psp=self._memory.new_psp()),
-            payment.authorized or payment.order.amount,
-            change.at,
-            action="cancel",
-        )
+        self._cancel_decided(paid, change.at)
 
     def _kept(self, paid: Paid, change: Change) -> None:
+        self._cancel_decided(paid, change.at, "Transaction can't be cancelled")
+
+    def _cancel_decided(self, paid: Paid, at: int, why: str | None = None) -> None:
         request, paid.canceling = paid.canceling, None
-        payment = paid.payment
-        if request is not None:
-            amount = payment.authorized or payment.order.amount
-            why = "Transaction can't be cancelled"
-            self._telling.decided(paid, request, amount, change.at, why, action="cancel")
+        if request is None:
+            request = Modification(event="CANCELLATION", psp=self._memory.new_psp())
+        amount = paid.payment.authorized or paid.payment.order.amount
+        self._telling.decided(paid, request, amount, at, why, action="cancel")
 
     # -- captures and refunds -------------------------------------------------------------------
 
@@ -240,8 +234,8 @@ class Notifications:
 
     def _loose(self, change: Change) -> None:
         """What a test announced, about no payment: an event that nobody here knows."""
-        if change.what is _H.PAYOUT_PAID:
-            return
+        if isinstance(change.what, Happening):
+            return  # a payout's turn: those are told in reports, and by another API's webhooks
         item: Doc = {
             "amount": {"currency": "EUR", "value": 0},
             "merchantAccountCode": self._memory.bank.account,

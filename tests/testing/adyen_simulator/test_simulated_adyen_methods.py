@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from adyen_shop import CARD, RETURN_URL, card, euros
+from simulated_adyen import CARD, RETURN_URL, card, euros
 
 from payport import Money
 from payport.testing.adyen_simulator import MERCHANT_ACCOUNT
@@ -59,6 +59,12 @@ def test_a_method_that_is_stored_with_a_payment_is_charged_later(shop):
     assert resource["id"] == ref
     assert (resource["lastFour"], resource["holderName"]) == ("1111", "J. Smith")
     assert resource["firstPspReference"] == first["pspReference"]
+
+
+def test_what_is_stored_is_not_stored_again(shop):
+    ref = save(shop)
+    shop.pay(stored(ref), **STORING)
+    assert [resource["id"] for resource in listed(shop)] == [ref]
 
 
 def test_a_declined_payment_stores_nothing(shop):
@@ -147,6 +153,9 @@ def test_the_shops_page_is_told_what_there_is(shop):
     kinds = [method["type"] for method in told["paymentMethods"]]
     assert {"scheme", "ideal", "sepadirectdebit"} <= set(kinds)
     assert [method["lastFour"] for method in told["storedPaymentMethods"]] == ["1111"]
+    save(shop, shopperReference="subscriber")  # for charges in the shopper's absence alone
+    theirs = shop.send("/paymentMethods", shopperReference="subscriber").json()
+    assert theirs["storedPaymentMethods"] == []
     fewer = shop.send("/paymentMethods", blockedPaymentMethods=["ideal"]).json()
     assert "ideal" not in [method["type"] for method in fewer["paymentMethods"]]
     only = shop.send("/paymentMethods", allowedPaymentMethods=["scheme"]).json()

@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 from adyen_description import check_webhook, described
-from adyen_shop import Shop, euros
+from simulated_adyen import Shop, euros
 
 from payport.domain.errors import ConfigurationError
 from payport.operations.clock import SystemClock
@@ -184,6 +184,7 @@ def test_payouts_are_told_in_reports_and_not_by_webhooks(shop):
     shop.pay()
     shop.items()
     assert shop.bank.pay_out("EUR").minor > 0
+    shop.simulator.clock.advance(timedelta(days=9))
     assert shop.items() == []
 
 
@@ -232,6 +233,24 @@ def test_what_happens_together_is_sent_together(shop):
     taker = Taker()
     assert shop.simulator.send_due(taker) == 2
     assert [len(sent) for sent in taker.sent] == [6, 1]
+
+
+def test_what_happens_while_something_is_sent_is_sent_by_itself(shop):
+    endpoint = shop.simulator.add_endpoint("http://127.0.0.1:1/hook")
+    shop.pay()
+    sizes = []
+
+    def post(url, headers, body):
+        sizes.append(len(json.loads(body)["notificationItems"]))
+        if len(sizes) == 1:
+            assert len(endpoint.underway) == 1
+            shop.pay()
+        return 200
+
+    assert shop.simulator.send_due(post) == 1
+    assert shop.simulator.send_due(post) == 1
+    assert sizes == [1, 1]
+    assert len(endpoint.delivered) == 2
 
 
 def test_an_address_that_never_answers_is_given_up_after_thirty_days(shop):

@@ -5,7 +5,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from adyen_shop import CARD, KEY, RETURN_URL, Shop, card, euros
+from simulated_adyen import CARD, KEY, RETURN_URL, Shop, card, euros
 
 from payport import Money
 from payport.domain.declines import DeclineReason
@@ -156,6 +156,15 @@ def test_what_is_canceled_meanwhile_is_not_captured_after_the_delay(shop):
     assert shop.bank.charged("order_1") == Money(0, "EUR")
 
 
+def test_a_cancel_that_is_not_decided_yet_holds_up_the_capture():
+    shop = Shop(decides_after=timedelta(hours=2))
+    paid = shop.pay(captureDelayHours=1)
+    shop.modify("cancels", paid["pspReference"])
+    shop.simulator.clock.advance(timedelta(hours=5))
+    assert shop.bank.charged("order_1") == Money(0, "EUR")
+    assert shop.told() == [("AUTHORISATION", True), ("CANCELLATION", True)]
+
+
 def test_held_money_expires(shop):
     held = shop.hold()
     shop.items()
@@ -177,8 +186,9 @@ def test_a_redirected_shopper_comes_back_with_the_result(shop):
     assert shop.told() == []
     back = shop.simulator.return_url("order_1")
     assert back.startswith(f"{RETURN_URL}&redirectResult=")
-    done = shop.details(shop.simulator.redirect_result("order_1")).json()
+    done = shop.details(shop.simulator.redirect_result("order_1"), key="k2").json()
     assert done["resultCode"] == "Authorised"
+    assert shop.bank.charged("k2") == Money(1_000, "EUR")
     (item,) = shop.items()
     assert item["pspReference"] == done["pspReference"]
     again = shop.details(shop.simulator.redirect_result("order_1")).json()

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from adyen_shop import CARD, KEY, RETURN_URL, Shop, card, euros
+from simulated_adyen import CARD, KEY, RETURN_URL, Shop, card, euros
 from loopback import SimulatorProcess
 
 from payport import Money

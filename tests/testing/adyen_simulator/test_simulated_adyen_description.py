@@ -2,7 +2,7 @@
 
 import pytest
 from adyen_description import check, described
-from adyen_shop import Shop
+from simulated_adyen import Shop
 
 from payport.testing.adyen_simulator.parameters import PARAMETERS
 from payport.testing.adyen_simulator.shapes import SHAPES
