@@ -74,6 +74,7 @@ WRONG: list[tuple[str, Any, dict[str, Any]]] = [
     ("timeout", "10", {}),
     ("multicapture", "yes", {}),
     ("cancel_lost", 1, {}),
+    ("native_3ds", None, {}),
     ("recurring_model", "Sometimes", {}),
     ("return_url", "shop.example/back", {}),
     ("return_url", 7, {}),
