@@ -16,6 +16,8 @@ import pytest
 from payport.domain.outcomes import FailureKind
 from payport.providers.adyen.declines import REFUSALS
 from payport.providers.base import PaymentProvider
+from payport.providers.deliveries import Statement
+from payport.providers.events import EventsPage, ListsEvents, ReadsSubjects
 from payport.providers.listings import FactsPage, ListsPayments
 from payport.providers.outcomes import Account, Answer, Failure
 from payport.providers.stripe.declines import REASONS
@@ -96,7 +98,7 @@ def test_the_page_tells_every_decline_and_every_event(script: Any, text: str) ->
 def test_every_operation_that_talks_to_stripe_is_on_the_page(scenarios: Any) -> None:
     methods = {
         name
-        for protocol in (PaymentProvider, ListsPayments)
+        for protocol in (PaymentProvider, ListsPayments, ListsEvents, ReadsSubjects)
         for name, method in inspect.getmembers(protocol, inspect.isfunction)
         if "call" in inspect.signature(method).parameters
     }
@@ -133,7 +135,8 @@ def test_what_the_page_says_is_enough(script: Any, operations: Any, scenarios: A
     for scenario in scenarios:
         allowed = asked_for(operations, scenario)
         outcome = outcome_with(script, scenario, allowed)
-        assert isinstance(outcome, Answer | FactsPage | Account), (scenario, outcome)
+        fine = Answer | FactsPage | Account | EventsPage | Statement
+        assert isinstance(outcome, fine), (scenario, outcome)
 
 
 def test_less_than_the_page_says_is_not_enough(

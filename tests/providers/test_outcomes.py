@@ -113,3 +113,10 @@ def test_outcomes_keep_what_support_asks_for():
     )
     assert (answer.request_id, failure.request_id) == ("req_1", "req_2")
     assert answer.provider_time == failure.provider_time == moment
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_only_what_never_left_counts_as_unsent(sent):
+    failure = failure_from_transport(TransportError("it broke", sent=sent))
+    assert failure.unsent is not sent
+    assert not judged(failure, answered=1).unsent, "an earlier request of the call was answered"

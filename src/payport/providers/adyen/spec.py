@@ -117,6 +117,7 @@ def spec_with(*, multicapture: bool, cancel_lost: bool) -> ProviderSpec:
             token_length=32_768,
         ),
         exponents=EXPONENTS,
+        currencies=CURRENCIES,
         unstorable=UNSTORABLE,
         takes_action_results=True,
         cancels_lost=cancel_lost,
