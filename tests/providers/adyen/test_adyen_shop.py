@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -379,6 +380,22 @@ def test_a_payment_whose_answer_was_lost_is_canceled_by_its_reference(shop: Shop
     shop.deliver()
     assert shop.get().status is PaymentStatus.CANCELED
     assert shop.bank.charged("order_1").is_zero
+
+
+@pytest.mark.parametrize("shop", [{"cancel_lost": True}], indirect=True)
+def test_what_somebody_may_be_sending_again_is_not_canceled_unknown(shop: Shop) -> None:
+    """A replay that arrives after the cancellation would charge."""
+    _lose(shop)
+    (lost,) = shop.do(shop.pay.operations.list(state="unknown"))
+    until = shop.simulator.clock.now() + timedelta(seconds=30)
+    held = replace(lost, lease_owner="a recoverer", lease_until=until)
+    shop.store.transact(lambda tx: tx.save_operation(held))
+    with pytest.raises(InvalidTransition, match="in a minute"):
+        shop.do(shop.pay.payments.cancel(shop.get().id))
+    assert not shop.asked("/v72/cancels")
+    shop.simulator.clock.advance(timedelta(seconds=31))
+    shop.do(shop.pay.payments.cancel(shop.get().id))
+    assert len(shop.asked("/v72/cancels")) == 1
 
 
 @pytest.mark.parametrize("shop", [{"cancel_lost": True}], indirect=True)
