@@ -11,8 +11,9 @@ from adyen_tables.shop import Shop, provider
 from payport.domain.declines import DISCREET, Decline, DeclineReason
 from payport.domain.facts import Facts
 from payport.providers.adyen.declines import ADVICE, REFUSALS, decline_from
+from payport.providers.adyen.disputes import DISPUTE_STATUSES, DISPUTES
 from payport.providers.adyen.errors import BY_CODE, BY_STATUS, TRANSIENT_HEADER
-from payport.providers.adyen.events import DISPUTE_STATUSES, DISPUTES, EVENTS
+from payport.providers.adyen.events import EVENTS
 from payport.providers.adyen.facts import RESULTS
 from payport.providers.adyen.requests import REASONS
 from payport.providers.exchange import Call

@@ -240,7 +240,12 @@ def everything(pay: Payport, moment: datetime) -> None:
     )
     assert_type(
         pay.payments.confirm(
-            made.id, payment_method="pm", return_url=None, off_session=None, attempt=2
+            made.id,
+            payment_method="pm",
+            return_url=None,
+            off_session=None,
+            attempt=2,
+            action_result={"redirectResult": "from the return URL"},
         ),
         PaymentIntent,
     )

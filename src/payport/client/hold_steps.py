@@ -163,6 +163,9 @@ class HoldSteps(OperationSteps):
             if not _is_lost(stored) or lost is None:
                 _check_cancel(stored, _CANCEL)
                 raise InvalidTransition(_HEARD_OF, operation=_CANCEL, reference=stored.reference)
+            if lost.lease_until is not None and lost.lease_until > beginning.now:
+                # Whoever holds it may be sending it again, and would do so after the cancellation.
+                raise InvalidTransition(_HELD, operation=_CANCEL, reference=stored.reference)
             beginning.tx.save_operation(replace(lost, request=None, send_before=beginning.now))
             command = CancelPayment(
                 payment_id=stored.id,
@@ -199,6 +202,7 @@ class HoldSteps(OperationSteps):
         return concluding.learn(beginning.tx, intent, facts, beginning.now).intent
 
 
+_HELD = "somebody is finding out what became of the payment at this moment. Ask again in a minute."
 #: A race: the outcome became known while it was to be canceled unknown.
 _HEARD_OF = "what became of the payment is known by now. Read it with payments.get, and ask again."
 

@@ -74,9 +74,16 @@ WRONG: list[tuple[str, Any, dict[str, Any]]] = [
     ("timeout", "10", {}),
     ("multicapture", "yes", {}),
     ("cancel_lost", 1, {}),
+    ("native_3ds", None, {}),
     ("recurring_model", "Sometimes", {}),
     ("return_url", "shop.example/back", {}),
     ("return_url", 7, {}),
+    ("return_url", "https://[", {}),
+    ("base_url", 7, {}),
+    ("base_url", "https://a b", {}),
+    ("base_url", "https://[", {}),
+    ("base_url", "https://adyen.example:port", {}),
+    ("base_url", "https://key@adyen.example", {}),
 ]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -168,6 +170,30 @@ def test_a_failed_authentication_is_a_decline_and_another_attempt_may_follow(sho
     again = {"payment_method": "PMCARDOK", "amount": PRICE, "return_url": BACK, "confirm": True}
     paid = shop.do(shop.pay.payments.create(reference="order_1", attempt=2, **again))
     assert paid.is_paid
+
+
+@pytest.mark.parametrize("shop", [{"native_3ds": True}], indirect=True)
+def test_an_authentication_in_the_page_takes_two_results(shop: Shop) -> None:
+    card = {**ENCRYPTED["paymentMethod"], "encryptedCardNumber": "test_4917610000000000"}
+    browser = {"origin": "https://shop.example", "channel": "Web"}
+    token = payment_method_from({**ENCRYPTED, **browser, "paymentMethod": card})
+    intent = shop.buy(method=token)
+    asked = json.loads(shop.asked("/payments")[0].body)["authenticationData"]
+    assert asked == {"threeDSRequestData": {"nativeThreeDS": "preferred"}}
+    for said, status in (
+        ({"threeDSCompInd": "Y"}, PaymentStatus.REQUIRES_ACTION),
+        ({"transStatus": "Y"}, PaymentStatus.SUCCEEDED),
+    ):
+        assert isinstance(intent.next_action, ClientToken)
+        action = json.loads(intent.next_action.token or "")
+        result = {**said, "authorisationToken": action["authorisationToken"]}
+        brought = {"threeDSResult": base64.b64encode(json.dumps(result).encode()).decode()}
+        intent = shop.do(shop.pay.payments.confirm(intent.id, action_result=brought))
+        assert intent.status is status
+    assert len(shop.asked("/payments/details")) == 2
+    shop.deliver()
+    assert len(shop.get().attempts) == 1
+    assert shop.bank.charged("order_1") == PRICE
 
 
 def test_a_lost_answer_to_a_result_is_told_by_the_webhook(shop: Shop) -> None:
@@ -354,6 +380,22 @@ def test_a_payment_whose_answer_was_lost_is_canceled_by_its_reference(shop: Shop
     shop.deliver()
     assert shop.get().status is PaymentStatus.CANCELED
     assert shop.bank.charged("order_1").is_zero
+
+
+@pytest.mark.parametrize("shop", [{"cancel_lost": True}], indirect=True)
+def test_what_somebody_may_be_sending_again_is_not_canceled_unknown(shop: Shop) -> None:
+    """A replay that arrives after the cancellation would charge."""
+    _lose(shop)
+    (lost,) = shop.do(shop.pay.operations.list(state="unknown"))
+    until = shop.simulator.clock.now() + timedelta(seconds=30)
+    held = replace(lost, lease_owner="a recoverer", lease_until=until)
+    shop.store.transact(lambda tx: tx.save_operation(held))
+    with pytest.raises(InvalidTransition, match="in a minute"):
+        shop.do(shop.pay.payments.cancel(shop.get().id))
+    assert not shop.asked("/v72/cancels")
+    shop.simulator.clock.advance(timedelta(seconds=31))
+    shop.do(shop.pay.payments.cancel(shop.get().id))
+    assert len(shop.asked("/v72/cancels")) == 1
 
 
 @pytest.mark.parametrize("shop", [{"cancel_lost": True}], indirect=True)

@@ -19,7 +19,8 @@ from payport.domain.errors import ConfigurationError, WebhookRejected
 from payport.domain.facts import AttemptStatus, CaptureStatus, DisputeStatus, RefundStatus
 from payport.domain.identifiers import Environment
 from payport.providers.adyen import AdyenProvider, WebhookSecret
-from payport.providers.adyen.events import DISPUTES, EVENTS
+from payport.providers.adyen.disputes import DISPUTES
+from payport.providers.adyen.events import EVENTS
 from payport.providers.adyen.references import Reference, of_capture, of_payment
 from payport.providers.adyen.webhooks import signature
 from payport.providers.deliveries import WebhookRequest
@@ -222,6 +223,48 @@ def test_disputes_stand_as_their_stage_says(code: str, status: DisputeStatus) ->
 def test_a_dispute_without_its_payments_id_is_found_by_our_tag() -> None:
     (delivery,) = provider().parse_webhook(signed(batch(item("CHARGEBACK_REVERSED"))), now=NOW)
     assert delivery.tag == "pp1_abc"
+
+
+def test_an_authorisation_that_was_adjusted_holds_what_it_says() -> None:
+    said = {"originalReference": "P1", "amount": {"currency": "EUR", "value": 1_500}}
+    (attempt,) = facts_of(item("AUTHORISATION_ADJUSTMENT", **said)).attempts
+    assert (attempt.status, attempt.authorized.minor) == (AttemptStatus.AUTHORIZED, 1_500)
+    assert facts_of(item("AUTHORISATION_ADJUSTMENT", success=False, **said)) is None
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["CAPTURE_FAILED", "REFUND_FAILED", "REFUNDED_REVERSED", "POSTPONED_REFUND", "CHARGEBACK"],
+)
+def test_what_did_not_come_about_says_nothing(code: str) -> None:
+    assert facts_of(item(code, success=False, originalReference="P1")) is None
+
+
+def test_evidence_may_be_handed_in_until_a_moment_that_can_be_read() -> None:
+    ends = {"defensePeriodEndsAt": "2026-04-01T00:00:00+02:00", "chargebackReasonCode": " 4853"}
+    for more, until in ((ends, datetime(2026, 3, 31, 22, tzinfo=UTC)), ({}, None)):
+        told = facts_of(item("CHARGEBACK", originalReference="P1", additionalData=more))
+        (dispute,) = told.disputes
+        assert dispute.respond_by == until
+        assert dispute.reason_code in {"4853", None}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"environment": "mars"},
+        {"createdAt": "yesterday"},
+        {"type": 7},
+        {"data": {}},
+        {"data": {"pspReference": "a b"}},
+    ],
+    ids=repr,
+)
+def test_a_notice_that_lacks_what_it_must_have_is_rejected(change: dict[str, Any]) -> None:
+    (name,) = [n for n in EXAMPLES if n.startswith("post-ACH_")]
+    request = signed({**EXAMPLES[name], **change})
+    with pytest.raises(WebhookRejected):
+        provider().parse_webhook(request, now=NOW)
 
 
 # -- batches ----------------------------------------------------------------------------------

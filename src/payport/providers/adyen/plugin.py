@@ -26,6 +26,7 @@ _OTHERWISE: Final = {
     "timeout": 10.0,
     "multicapture": False,
     "cancel_lost": False,
+    "native_3ds": False,
     "recurring_model": "CardOnFile",
     "return_url": None,
 }

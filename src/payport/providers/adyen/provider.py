@@ -54,6 +54,8 @@ class AdyenProvider(SyncProvider[AdyenAdapter]):
         multicapture: Whether Adyen turned multiple partial captures on for the account.
         cancel_lost: Whether a payment whose answer was lost may be canceled by its reference,
             which is the application's policy to decide: a payment that may have succeeded is ended.
+        native_3ds: Whether customers authenticate in the shop's own page, by Adyen's code there,
+            and not on another one; for cards whose `browserInfo` the browser sent along.
         recurring_model: What absent customers are charged for and methods saved for:
             `UnscheduledCardOnFile`, `Subscription` or `CardOnFile`.
         return_url: Where customers come back to, where a payment does not say it.
@@ -76,6 +78,7 @@ class AdyenProvider(SyncProvider[AdyenAdapter]):
         http_client: httpx.Client | None = None,
         multicapture: bool = False,
         cancel_lost: bool = False,
+        native_3ds: bool = False,
         recurring_model: str = "UnscheduledCardOnFile",
         return_url: str | None = None,
     ) -> None:
@@ -90,6 +93,7 @@ class AdyenProvider(SyncProvider[AdyenAdapter]):
             timeout=timeout,
             multicapture=multicapture,
             cancel_lost=cancel_lost,
+            native_3ds=native_3ds,
             recurring_model=recurring_model,
             return_url=return_url,
         )
@@ -131,6 +135,7 @@ class AsyncAdyenProvider(AsyncProvider[AdyenAdapter]):
         http_client: httpx.AsyncClient | None = None,
         multicapture: bool = False,
         cancel_lost: bool = False,
+        native_3ds: bool = False,
         recurring_model: str = "UnscheduledCardOnFile",
         return_url: str | None = None,
     ) -> None:
@@ -145,6 +150,7 @@ class AsyncAdyenProvider(AsyncProvider[AdyenAdapter]):
             timeout=timeout,
             multicapture=multicapture,
             cancel_lost=cancel_lost,
+            native_3ds=native_3ds,
             recurring_model=recurring_model,
             return_url=return_url,
         )

@@ -42,6 +42,8 @@ REASONS: Final[Mapping[RefundReason, str]] = {
     RefundReason.REQUESTED_BY_CUSTOMER: "CUSTOMER REQUEST",
 }
 
+#: https://docs.adyen.com/online-payments/3d-secure/native-3ds2/
+_NATIVE: Final = {"threeDSRequestData": {"nativeThreeDS": "preferred"}}
 _DESCRIPTION: Final = "payport_description"
 _PSP: Final = re.compile(r"[A-Za-z0-9]{1,64}")
 _SHOPPER: Final = range(3, 257)
@@ -71,6 +73,8 @@ class Requests:
         told = {name: value for name, value in method.fields.items() if value is not None}
         # What is said here stands over what a browser said.
         body = {**told, **body, **self._using(terms, method)}
+        if self._settings.native_3ds and not terms.off_session:
+            body["authenticationData"] = _NATIVE
         return self._post(operation, "/payments", body, key, storable=method.storable)
 
     def details(self, command: ConfirmPayment, key: str) -> Request:

@@ -56,6 +56,7 @@ class Settings:
         base_url: Scheme, host and port, without a path.
         path: What stands before the version in every path.
         cancel_lost: Whether a payment may be canceled by its reference alone.
+        native_3ds: Whether customers authenticate in the shop's own page, where it can show that.
         return_url: Where customers come back to, where a payment does not say it.
     """
 
@@ -69,6 +70,7 @@ class Settings:
     timeout: float
     multicapture: bool
     cancel_lost: bool
+    native_3ds: bool
     recurring_model: str
     return_url: str | None
 
@@ -96,7 +98,7 @@ def settings_from(**given: Any) -> Settings | ConfigurationError:
 def _checked(**given: Any) -> Settings:
     environment = _member(given["environment"], Environment, "environment")
     region = _member(given["region"], Region, "region")
-    for name in ("multicapture", "cancel_lost"):
+    for name in ("multicapture", "cancel_lost", "native_3ds"):
         if not isinstance(given[name], bool):
             _refuse(name, "must be True or False")
     base_url, path = _address(given["base_url"], given["live_url_prefix"], environment, region)
@@ -113,6 +115,7 @@ def _checked(**given: Any) -> Settings:
         timeout=checked_seconds(given["timeout"]),
         multicapture=given["multicapture"],
         cancel_lost=given["cancel_lost"],
+        native_3ds=given["native_3ds"],
         recurring_model=given["recurring_model"],
         return_url=_return_url(given["return_url"]),
     )
@@ -213,7 +216,10 @@ def _other_address(base_url: object, environment: Environment) -> tuple[str, str
 def _return_url(given: object) -> str | None:
     if given is None:
         return None
-    parts = urlsplit(given) if isinstance(given, str) else None
+    try:
+        parts = urlsplit(given) if isinstance(given, str) else None
+    except ValueError:
+        parts = None
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
         _refuse("return_url", "must be an absolute http or https address")
     return str(given)

@@ -21,7 +21,8 @@ from typing import Any, Final, NoReturn, cast
 from payport.domain.errors import ConfigurationError, WebhookRejected
 from payport.domain.identifiers import Environment
 from payport.domain.secrets import Sealed
-from payport.providers.adyen.events import Item, facts_of
+from payport.providers.adyen.events import BY_NAME, facts_of
+from payport.providers.adyen.items import Item
 from payport.providers.adyen.objects import UNREADABLE, Document, moment_from, psp_in
 from payport.providers.adyen.references import Reference
 from payport.providers.adyen.spec import API_VERSION
@@ -158,8 +159,10 @@ def _item(document: Document) -> Item:
         at = moment_from(document.get("eventDate"))
     except UNREADABLE:
         _reject("an item does not say when it happened")
+    code = _text(document, "eventCode")
     return Item(
-        code=_text(document, "eventCode"),
+        code=code,
+        is_named=code in BY_NAME,
         success=success,
         psp=psp,
         original=psp_in(document, "originalReference"),
