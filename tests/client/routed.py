@@ -144,6 +144,14 @@ class RoutedShop:
         result = self.store().transact(work)
         return self.run(result) if self.is_async else result
 
+    def run_elsewhere(self):
+        """A payment at the first bank that the store knows nothing of; its id there."""
+        make = AsyncPayport if self.is_async else Payport
+        client = make(self.provider("first"), scope="elsewhere", store="memory", clock=self.clock)
+        self._open.append(client)
+        made = self.buy(Plain(client, self.run if self.is_async else None), "order_elsewhere")
+        return made.provider_ref
+
     @property
     def environment(self):
         return Environment.TEST

@@ -46,7 +46,7 @@ BY_TERMS = [
 REFUSED = [ConnectionRefused()] * 4
 
 
-# -- decisions --------------------------------------------------------------------------------------
+# -- decisions ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_local_payment_is_decided_when_it_is_created(routed):
     assert (paid.provider, list(routed.charged())) == ("second", ["second"])
 
 
-# -- failover ---------------------------------------------------------------------------------------
+# -- failover -------------------------------------------------------------------------------------
 
 
 @each_place(*ALL)
@@ -183,7 +183,9 @@ def test_a_provider_that_lacks_a_capability_is_passed_over(routed):
 
 
 def test_what_no_provider_can_is_refused_before_any_request(routed):
-    routed.add("third", adyen_like(), lacks=frozenset({*adyen_like().lacks, Capability.OFF_SESSION}))
+    routed.add(
+        "third", adyen_like(), lacks=frozenset({*adyen_like().lacks, Capability.OFF_SESSION})
+    )
     pay = routed.process([Rule("third")], names=("third", "first"))
     with pytest.raises(UnsupportedOperation, match="third cannot do this: it lacks off_session"):
         routed.buy(pay, off_session=True)
@@ -206,9 +208,7 @@ STAYS = {
 @pytest.mark.parametrize("fault", STAYS.values(), ids=STAYS)
 def test_whatever_was_sent_stays(routed, fault):
     pay = routed.process(FIRST)
-    pay.router.providers["first"].next(
-        "create_payment", fault, *REFUSED * 5
-    )
+    pay.router.providers["first"].next("create_payment", fault, *REFUSED * 5)
     pay.router.providers["first"].next("find", *REFUSED * 5)
     with pytest.raises(PayportError):
         routed.buy(pay)
@@ -275,7 +275,7 @@ def test_a_long_history_of_routes_stays_short(routed):
     assert len(routed.row(pay).route) <= 1000
 
 
-# -- what stays with its provider ---------------------------------------------------------------------
+# -- what stays with its provider -----------------------------------------------------------------
 
 
 def test_an_object_that_exists_is_confirmed_where_it_is(routed):
@@ -312,7 +312,7 @@ def test_a_refund_is_given_by_whoever_took_the_money(routed):
     assert routed.requests("second") == 0
 
 
-# -- further attempts -------------------------------------------------------------------------------
+# -- further attempts -----------------------------------------------------------------------------
 
 MOVES = [Rule("second", from_attempt=2), Rule("first")]
 BACK = [Rule("first", from_attempt=2), Rule("second")]
@@ -346,6 +346,8 @@ def test_a_second_attempt_moves_once_the_first_ones_object_is_voided(routed):
     routed.deliver(pay, "second")
     assert pay.refunds.get(refund.id).status == "succeeded"
     assert routed.banks["first"].refunds == ()
+    told = {(e.kind, e.provider) for e in routed.transact(lambda tx: tx.events(paid.id))}
+    assert {("payment_canceled", "first"), ("payment_succeeded", "second")} <= told
     assert pay.webhooks.stats().deliveries["quarantined"] == 0
     assert pay.webhooks.stats().deliveries["foreign"] == 0
 
@@ -420,7 +422,7 @@ def test_a_refresh_asks_each_attempts_own_provider(routed):
         pay.payments.refresh(paid.id)
 
 
-# -- saved methods ------------------------------------------------------------------------------------
+# -- saved methods --------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -465,7 +467,7 @@ def test_a_method_saved_elsewhere_cannot_confirm_a_payment_that_is_here(owning):
     assert owning.requests("second") == 0
 
 
-# -- one client for one provider --------------------------------------------------------------------
+# -- one client for one provider ------------------------------------------------------------------
 
 
 def test_a_client_without_the_payments_provider_touches_nothing_of_it(routed):

@@ -34,7 +34,7 @@ def names(router, **more):
     return [candidate.name for candidate in router.decide(asked(**more))]
 
 
-# -- shares -----------------------------------------------------------------------------------------
+# -- shares ---------------------------------------------------------------------------------------
 
 #: Frozen: another bucket would send payments elsewhere after an upgrade.
 GOLDEN = {
@@ -75,7 +75,7 @@ def test_the_reason_of_a_share_says_where_the_payment_lies():
     assert {first.name, other.name} == {"a", "b"}
 
 
-# -- order ------------------------------------------------------------------------------------------
+# -- order ----------------------------------------------------------------------------------------
 
 
 def test_the_first_rule_that_matches_decides_and_the_others_follow():
@@ -136,7 +136,7 @@ def test_a_condition_that_fails_is_told_of():
         router.decide(asked())
 
 
-# -- tokens -----------------------------------------------------------------------------------------
+# -- tokens ---------------------------------------------------------------------------------------
 
 MINE = [fake("a", token_prefixes=("pm_a_", "cus_a_")), fake("b", token_prefixes=("pm_b_",)), C]
 
@@ -160,7 +160,7 @@ def test_a_token_of_a_provider_without_rules_pays_nothing_new():
         router.decide(asked(tokens=("pm_b_1",)))
 
 
-# -- what cannot be meant -----------------------------------------------------------------------------
+# -- what cannot be meant -------------------------------------------------------------------------
 
 LIVE = FakeProvider(name="live", environment=Environment.LIVE)
 NO_YEN = fake("no_yen", currencies=frozenset({"USD", "EUR"}))
@@ -219,7 +219,9 @@ BAD_ROUTERS = [
 ]
 
 
-@pytest.mark.parametrize(("make", "why"), [*BAD_RULES, *BAD_ROUTERS], ids=lambda case: str(case)[:50])
+@pytest.mark.parametrize(
+    ("make", "why"), [*BAD_RULES, *BAD_ROUTERS], ids=lambda case: str(case)[:50]
+)
 def test_what_cannot_be_meant_is_refused_when_it_is_written_down(make, why):
     with pytest.raises(ConfigurationError, match=why) as refused:
         make()
@@ -235,7 +237,7 @@ def test_a_router_of_the_wrong_colour_is_refused_by_the_client():
         Payport(awaited, scope="shop", store="memory")
 
 
-# -- in a provider's place ----------------------------------------------------------------------------
+# -- in a provider's place ------------------------------------------------------------------------
 
 
 def test_it_declares_what_some_provider_can():

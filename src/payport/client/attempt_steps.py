@@ -110,6 +110,7 @@ class AttemptSteps(OperationSteps):
             named=_CREATE,
             reference=reference,
             begin=begin,
+            makes_payment=True,
             asked=_asked_of(command, hints, command.terms),
         )
         return self._carried_out(plan)
@@ -246,17 +247,15 @@ class AttemptSteps(OperationSteps):
         End the object of the attempt before, where it could still be confirmed by somebody and this
         attempt cannot use it: two chargeable objects for one order must never exist.
         """
-        latest, number = intent.latest_attempt, plan.identity.attempt
-        if number != intent.attempt + 1 or latest is None or plan.asked is None:
+        latest, asked_now = intent.latest_attempt, plan.asked
+        if latest is None or latest.status is not AttemptStatus.DECLINED or asked_now is None:
             return
-        if latest.status is not AttemptStatus.DECLINED:
+        if plan.identity.attempt != intent.attempt + 1:
             return
         spec = self._session.at(intent, plan.named).spec
         usable = spec.has(Capability.RECONFIRM)
         if usable:
-            usable = not (
-                yield from self._session.goes_elsewhere(intent, plan.identity, plan.asked)
-            )
+            usable = not (yield from self._session.goes_elsewhere(intent, plan.identity, asked_now))
         if spec.has(Capability.CREATE_UNCONFIRMED) and not usable:
             yield from self._holds.voided(intent, plan.named)
 

@@ -299,7 +299,13 @@ def _recovering(
         why = CIRCUIT_OPEN if isinstance(unheard, CircuitOpen) else f"{unheard.provider}: {unheard}"
         done += Recovered(stopped=why)
     waiting = yield from transact(
-        lambda tx: waiting_elsewhere(tx, names=names, scope=scope, settings=session.settings)
+        lambda tx: waiting_elsewhere(
+            tx,
+            names=names,
+            scope=scope,
+            environment=session.environment,
+            now=session.settings.clock.now(),
+        )
     )
     for name, count in waiting.items():
         _log.error("%s operations wait for %s, which this client has not", count, name)

@@ -69,17 +69,19 @@ class _Telling:
             "reference": intent.reference,
             "scope": intent.scope,
             "environment": intent.environment,
-            "provider": intent.provider,
-            "account": intent.account,
             "api_version": api_version,
         }
+        self._home_of = intent.home_of
 
     def __call__(
         self, kind: type[PaymentEvent], fact: Fact, transition: str, **told: object
     ) -> PaymentEvent:
         effect = str(told.pop("effect", fact.ref))
         identity = event_id(self._common["payment_id"], kind.kind, effect, transition)
-        details: dict[str, Any] = {**self._common, **told}
+        # A payment may have been elsewhere before: an event is of whoever holds what it tells of.
+        provider, account = self._home_of(getattr(fact, "attempt_ref", fact.ref))
+        home = {"provider": provider, "account": account}
+        details: dict[str, Any] = {**self._common, **home, **told}
         return kind(id=identity, occurred_at=fact.at, effect_ref=effect, **details)
 
 

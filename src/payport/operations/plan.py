@@ -105,12 +105,14 @@ class Route:
         reason: In words, kept with the operation.
         is_one_of_several: Whether another provider takes it where nothing can be sent to this one:
             then what was refused before a byte was sent is not tried here again.
+        is_known: Whether the store has the operation or its payment already.
         may_take: Whether a payment that is at another provider may be taken over from there, by its
             state, which is held: only where nothing of it can be charged there any more.
     """
 
     reason: str = "the only provider"
     is_one_of_several: bool = False
+    is_known: bool = False
     may_take: Callable[[PaymentIntent], bool] = _stays
 
 
@@ -138,6 +140,8 @@ class Plan:
         begin: Called under the payment's lock. Checks that the payment's state allows the command,
             reserves what the command speaks for, and returns both. Called again, on the state of
             then, when an operation without effect is asked again.
+        makes_payment: Whether it is the operation that a payment begins with, so that nearly always
+            neither is stored yet.
     """
 
     identity: Identity
@@ -146,6 +150,7 @@ class Plan:
     named: str
     reference: str
     begin: Callable[[Beginning], Begun]
+    makes_payment: bool = False
     asked: Asked | None = None
     held_by: Callable[[PaymentIntent], str | None] = _latest
 

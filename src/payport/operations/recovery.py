@@ -27,8 +27,8 @@ from payport.operations.steps import Steps, transact
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from payport.domain.identifiers import Environment
     from payport.operations.journal import Journal
-    from payport.operations.plan import JournalSettings
     from payport.providers.outcomes import Account
     from payport.storage.base import Transaction
 
@@ -254,13 +254,17 @@ class Recovery:
 
 
 def waiting_elsewhere(
-    tx: Transaction, *, names: Collection[str], scope: str | None, settings: JournalSettings
+    tx: Transaction,
+    *,
+    names: Collection[str],
+    scope: str | None,
+    environment: Environment,
+    now: datetime,
 ) -> Mapping[str, int]:
     """
     How many operations are open at providers that are not among the names, by provider: in the
     scope, or of all scopes those that recovery would look for.
     """
-    environment, now = settings.environment, settings.clock.now()
     if scope is None:
         found = tx.untended_operations(
             environment=environment, before=now, beyond=now, limit=_MOST_WAITING

@@ -184,9 +184,9 @@ class RoutedSession(Session):
                 return known
             candidates = self._candidates(plan, found)
             try:
-                return (yield from self._taken(plan, candidates, deadline))
+                return (yield from self._taken(plan, found, candidates, deadline))
             except Elsewhere as elsewhere:
-                if found == (yield from transact(_again(plan))):
+                if found == (yield from transact(lambda tx: _found(tx, plan))):
                     raise elsewhere from None
         raise OperationInProgress(operation=plan.named, reference=plan.reference)
 
@@ -268,7 +268,7 @@ class RoutedSession(Session):
         able = self._able(list(known.values()), asked)
         if home not in self._lines:
             gone = f"{home}, where it was, is not here any more and can charge nothing of it"
-            return [replace(one, reason=f"{gone}; {one.reason}") for one in able]
+            return [one._replace(reason=f"{gone}; {one.reason}") for one in able]
         return able
 
     def _able(self, candidates: Sequence[Candidate], asked: Asked) -> list[Candidate]:
@@ -285,7 +285,7 @@ class RoutedSession(Session):
             error = asked.cannot(self._lines[candidate.name].spec)
             if error is None:
                 passed = "".join(f"{why}; " for why in cannot)
-                able.append(replace(candidate, reason=f"{passed}{candidate.reason}"))
+                able.append(candidate._replace(reason=f"{passed}{candidate.reason}"))
                 cannot = []
             else:
                 first = first or error
@@ -295,25 +295,30 @@ class RoutedSession(Session):
         return able
 
     def _taken(
-        self, plan: Plan, candidates: Sequence[Candidate], deadline: Deadline
+        self, plan: Plan, found: _Found, candidates: Sequence[Candidate], deadline: Deadline
     ) -> Steps[Concluded]:
         """Carried out by the first candidate that anything can be sent to."""
         passed = ""
+        known = found.record is not None or found.intent is not None
         for number, candidate in enumerate(candidates, 1):
             line = self._lines[candidate.name]
             more = number < len(candidates)
             route = Route(
                 reason=f"{candidate.name}: {passed}{candidate.reason}",
                 is_one_of_several=more,
+                is_known=known,
                 may_take=lambda intent: self._is_free(intent, None),
             )
-            account = yield from line.told_account()
+            # Asked before anything is written, and before a turn is waited for.
+            shut = line.gate.breaker.refusal() if more else None
+            account = shut or (yield from line.told_account())
             if isinstance(account, Failure):
                 if not (more and _lets_move_on(account)):
                     raise line.fault(account, plan.named, plan.reference) from account.cause
                 passed += f"{_unsent(candidate.name, account)}; "
                 continue
             concluded = yield from line.journal.execute(plan, account, route, deadline)
+            known = True
             failure = concluded.failure
             if not (more and failure and _left_unsent(concluded) and deadline.remaining() > 0):
                 return concluded
@@ -365,10 +370,6 @@ def _is_over(
 
 def _found(tx: Transaction, plan: Plan) -> _Found:
     return _Found(tx.operation(plan.identity.id), tx.payment(plan.payment_id))
-
-
-def _again(plan: Plan) -> Any:
-    return lambda tx: _found(tx, plan)
 
 
 def _stay(name: str) -> Candidate:

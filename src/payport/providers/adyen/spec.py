@@ -76,6 +76,10 @@ _LACKS: Final[frozenset[Capability]] = frozenset(
         Capability.FIND,
         Capability.LIST_PAYMENTS,
         Capability.LIST_REFUNDS,
+        Capability.LIST_EVENTS,
+        # What is paid out is told by reports, and by other webhooks than these.
+        Capability.PAYOUTS,
+        Capability.RETRIEVE_SUBJECT,
     }
 )
 
@@ -113,6 +117,7 @@ def spec_with(*, multicapture: bool, cancel_lost: bool) -> ProviderSpec:
             token_length=32_768,
         ),
         exponents=EXPONENTS,
+        currencies=CURRENCIES,
         unstorable=UNSTORABLE,
         takes_action_results=True,
         cancels_lost=cancel_lost,

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, NoReturn, TypeVar
 
 from payport.domain.errors import ConfigurationError, InvalidRequest
+from payport.domain.money import Money
 from payport.providers.base import AsyncPaymentProvider, PaymentProvider
 from payport.providers.routing.rules import Asked, Candidate, Rule
 from payport.providers.spec import IdempotencyProfile, Limits, ProviderSpec, Resolution
@@ -46,7 +48,10 @@ class _Routing(Generic[P]):
         _check_finish_only(finish_only, self.rules, specs)
         self.spec: ProviderSpec = _union(list(specs.values()))
         self._specs = specs
-        self._numbered = tuple(enumerate(self.rules, 1))
+        compiled = [_compiled(rule, number) for number, rule in enumerate(self.rules, 1)]
+        # By whether it is a first attempt, of which most are: so that no rule is asked in vain.
+        self._first = tuple(one for one in compiled if one.rule.from_attempt == 1)
+        self._later = tuple(one for one in compiled if one.rule.from_attempt > 1)
         self._takes_new = {name for rule in self.rules for name in rule.targets}
 
     @property
@@ -73,14 +78,18 @@ class _Routing(Generic[P]):
                 theirs is a provider that takes no new payments.
             ConfigurationError: A rule's own condition failed.
         """
-        later = asked.attempt > 1
+        number = asked.attempt
         found: dict[str, Candidate] = {}
-        for number, rule in self._numbered:
-            if rule.from_attempt > asked.attempt or (later and rule.from_attempt == 1):
-                continue
-            if rule.matches(asked):
-                for candidate in rule.candidates(asked, number):
-                    found.setdefault(candidate.name, candidate)
+        for one in self._first if number == 1 else self._later:
+            for condition in one.conditions:
+                if not condition(asked):
+                    break
+            else:
+                if number > 1 and one.rule.from_attempt > number:
+                    continue
+                for candidate in one.fixed or one.rule.candidates(asked, one.number):
+                    if candidate[0] not in found:
+                        found[candidate[0]] = candidate
         owners = self._owners(asked) if asked.tokens else None
         if owners is None:
             return list(found.values())
@@ -153,6 +162,29 @@ class _Routing(Generic[P]):
             "each process.",
             operation=type(self).__name__,
         )
+
+
+class _Compiled(NamedTuple):
+    """
+    A rule as a decision uses it.
+
+    Attributes:
+        fixed: Who takes a payment; empty where its reference says.
+    """
+
+    conditions: tuple[Callable[[Asked], bool], ...]
+    fixed: tuple[Candidate, ...]
+    rule: Rule
+    number: int
+
+
+def _compiled(rule: Rule, number: int) -> _Compiled:
+    fixed = () if rule.has_shares else tuple(rule.candidates(_ANYTHING, number))
+    return _Compiled(rule.conditions, fixed, rule, number)
+
+
+#: What a rule without shares does not look at.
+_ANYTHING: Final = Asked(reference="", amount=Money(0, "USD"))
 
 
 class Router(_Routing[PaymentProvider]):
@@ -247,7 +279,7 @@ def _check_provider(provider: object, router: str, *, awaited: bool) -> None:
         )
 
 
-def _check_rules(rules: Sequence[Rule], specs: Mapping[str, ProviderSpec]) -> None:
+def _check_rules(rules: Sequence[Any], specs: Mapping[str, ProviderSpec]) -> None:
     for number, rule in enumerate(rules, 1):
         if not isinstance(rule, Rule):
             raise _refused("rules", f"rule {number} is a {type(rule).__name__}, and no Rule")
@@ -261,7 +293,7 @@ def _check_rules(rules: Sequence[Rule], specs: Mapping[str, ProviderSpec]) -> No
         raise _refused(
             "rules",
             "the last rule has a condition, so some payments have no provider: end with a last "
-            "resort, such as Rule('stripe')",
+            "resort, such as Rule('first')",
         )
 
 
@@ -277,7 +309,7 @@ def _check_finish_only(
     names: Collection[str], rules: Sequence[Rule], specs: Mapping[str, ProviderSpec]
 ) -> None:
     if isinstance(names, str):
-        raise _refused("finish_only", "must be a set of names, such as {'stripe'}")
+        raise _refused("finish_only", "must be a set of names, such as {'first'}")
     for name in names:
         if name not in specs:
             message = f"{name} is not among the providers: {', '.join(specs)}"
@@ -305,12 +337,7 @@ def _union(specs: Sequence[ProviderSpec]) -> ProviderSpec:
         ),
         resolution=(Resolution.REVIEW,),
         limits=Limits(
-            max_amount=max(one.max_amount for one in limits),
-            metadata_keys=max(one.metadata_keys for one in limits),
-            metadata_key_length=max(one.metadata_key_length for one in limits),
-            metadata_value_length=max(one.metadata_value_length for one in limits),
-            description_length=max(one.description_length for one in limits),
-            statement_descriptor_length=max(one.statement_descriptor_length for one in limits),
+            **{part.name: max(getattr(one, part.name) for one in limits) for part in fields(Limits)}
         ),
         currencies=frozenset[str]().union(*currencies) if len(currencies) == len(specs) else None,
         fake=all(spec.fake for spec in specs),

@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from payport.domain.errors import ConfigurationError, InvalidRequest
 from payport.domain.frozen import EMPTY, FrozenMapping
@@ -62,8 +62,7 @@ class Asked:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A provider that may take a payment, and why, in words."""
 
     name: str
@@ -80,7 +79,7 @@ class Rule:
 
     Attributes:
         to: A provider's name; several, in the order in which they are tried; or shares in percent,
-            `{"stripe": 90, "adyen": 10}`, by which each payment goes to one of them for good.
+            `{"first": 90, "second": 10}`, by which each payment goes to one of them for good.
         name: What the reason of a decision calls the rule.
         currencies: Such as `{"EUR", "SEK"}`.
         countries: Of the customer, such as `{"NL"}`.
@@ -125,9 +124,28 @@ class Rule:
         object.__setattr__(self, "_label", _described(self))
 
     @property
+    def conditions(self) -> tuple[Callable[[Asked], bool], ...]:
+        """What has to hold of a payment, as functions."""
+        return self._asks
+
+    @property
+    def has_shares(self) -> bool:
+        """Whether the reference decides between its targets."""
+        return bool(self._shares)
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """The providers it names, in order."""
         return self._targets
+
+    @property
+    def described(self) -> str:
+        """Which payments it is for, in words."""
+        shares = ", ".join(f"{share}% {name}" for name, share in self._percent())
+        return self._label.strip(" ()") + (f"; {shares}" if shares else "")
+
+    def _percent(self) -> Sequence[tuple[str, int]]:
+        return list(self.to.items()) if isinstance(self.to, Mapping) else []
 
     @property
     def is_for_every_payment(self) -> bool:
@@ -196,7 +214,7 @@ def _check_currencies(currencies: Collection[str]) -> None:
             raise _refused("currencies", message) from error
 
 
-def _check_range(at_least: Money | None, at_most: Money | None) -> None:
+def _check_range(at_least: Any, at_most: Any) -> None:
     for what, bound in (("at_least", at_least), ("at_most", at_most)):
         if bound is not None and not isinstance(bound, Money):
             raise _refused(what, "must be Money: amounts of different currencies do not compare")
@@ -210,13 +228,13 @@ def _check_range(at_least: Money | None, at_most: Money | None) -> None:
 def _targets(to: Any) -> tuple[str, ...]:
     names = (to,) if isinstance(to, str) else tuple(to)
     if not names or not all(isinstance(name, str) and name for name in names):
-        raise _refused("to", "name a provider, several in order, or shares such as {'stripe': 90}")
+        raise _refused("to", "name a provider, several in order, or shares such as {'first': 90}")
     if len(set(names)) != len(names):
         raise _refused("to", "it names a provider twice")
     return names
 
 
-def _shares(shares: Mapping[str, int]) -> tuple[tuple[int, str], ...]:
+def _shares(shares: Mapping[str, Any]) -> tuple[tuple[int, str], ...]:
     """Each provider with the percent that its share ends before."""
     total = 0
     ends: list[tuple[int, str]] = []

@@ -65,7 +65,7 @@ async def _second_attempt(process: Process) -> object:
 STORIES: Final[dict[str, tuple[Callable[[Process], Work], Sequence[str]]]] = {
     "sale": (_sale, ("first", "second")),
     "two-steps": (_two_steps, ("first", "second")),
-    "second-attempt": (_second_attempt, ("move", "back")),
+    "second-attempt": (_second_attempt, ("move", "back", "first")),
 }
 #: Who comes after a process that died.
 _SUCCESSORS: Final = ("again", "recovery")

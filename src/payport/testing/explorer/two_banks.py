@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from payport.domain.errors import PayportError
 from payport.domain.events import DomainEvent
 from payport.domain.money import Money
-from payport.operations.records import OperationRecord, OperationState
+from payport.operations.records import OperationRecord
 from payport.providers.commands import Operation
 from payport.providers.routing.router import AsyncRouter
 from payport.providers.routing.rules import Rule
@@ -27,6 +27,7 @@ from payport.testing.explorer.network import Calm
 from payport.testing.explorer.processes import SCOPE, MachineClock, Process
 from payport.testing.explorer.stage import Stage, WatchedProvider, WatchedStore
 from payport.testing.explorer.tasks import Role, Task, Work
+from payport.testing.explorer.watch import NEVER_SENT
 from payport.testing.faults import (
     Conflict,
     ConnectionRefused,
@@ -198,7 +199,8 @@ class TwoBanks:
     def sending(self, task: Task, command: Command, key: str) -> None:
         """A request that changes something is about to be written."""
         row = self.store.transact(lambda tx: tx.operation_by_key(key))
-        if row is None or row.state is not OperationState.SENT:
+        # A key may be replayed after others concluded its row; what was never sent has no replay.
+        if row is None or row.state in NEVER_SENT:
             self.breaks(f"{command.operation} was sent without a row that says so, by {task}")
         elif command.operation in _BEGINS:
             self._pending = row
