@@ -1,6 +1,6 @@
 """
-The Stripe simulator on one core: a payment made and then confirmed, with its charge in the answer,
-two requests each.
+The simulators on one core. Stripe's: a payment made and then confirmed, with its charge in the
+answer, two requests each. Adyen's: a payment, one request, authorised and captured at once.
 
 In process it is asked directly, by `simulator.handle`, which is what its transports and its ASGI
 application are made of; through `httpx.Client` most of the time is httpx's own.
@@ -15,8 +15,8 @@ from typing import Final
 import httpx
 from figures import Figure, at_least, cpu, in_turn, known
 
-from payport.testing import StripeSimulator
-from payport.testing.stripe_simulator import HttpRequest
+from payport.testing import AdyenSimulator, StripeSimulator
+from payport.testing.adyen_simulator import MERCHANT_ACCOUNT, HttpRequest
 
 PAYMENTS: Final = 500
 HEADERS: Final = {
@@ -25,6 +25,23 @@ HEADERS: Final = {
 }
 CREATE: Final = b"amount=4999&currency=usd&payment_method=pm_card_visa&metadata[order]=order_1"
 CONFIRM: Final = b"return_url=https://shop.example/&expand[0]=latest_charge"
+
+ADYEN_HEADERS: Final = {"x-api-key": "test_obviouslyfake", "content-type": "application/json"}
+ADYEN_PAYMENT: Final = json.dumps(
+    {
+        "merchantAccount": MERCHANT_ACCOUNT,
+        "amount": {"currency": "USD", "value": 4999},
+        "reference": "order_1",
+        "returnUrl": "https://shop.example/",
+        "paymentMethod": {
+            "type": "scheme",
+            "encryptedCardNumber": "test_4111111111111111",
+            "encryptedExpiryMonth": "test_03",
+            "encryptedExpiryYear": "test_2030",
+            "encryptedSecurityCode": "test_737",
+        },
+    }
+).encode()
 
 #: Posts a body to a path with these headers; returns the document of the answer.
 Post = Callable[[str, bytes, Mapping[str, str]], bytes]
@@ -62,10 +79,27 @@ def through_httpx() -> float:
         return cpu(lambda: paid(post)) / PAYMENTS
 
 
+def adyen() -> float:
+    """CPU seconds of a payment at Adyen's simulator, asked directly."""
+    handle = AdyenSimulator().handle
+
+    def pay() -> None:
+        for number in range(PAYMENTS):
+            headers = {**ADYEN_HEADERS, "idempotency-key": f"paid_{number}"}
+            target = "/v72/payments"
+            asked = HttpRequest(method="POST", target=target, headers=headers, body=ADYEN_PAYMENT)
+            if b'"resultCode":"Authorised"' not in handle(asked).body:
+                raise RuntimeError(target)
+
+    return cpu(pay) / PAYMENTS
+
+
 def figures() -> Iterator[Figure]:
     """In process, both ways."""
-    taken = in_turn({"direct": direct, "httpx": through_httpx})
+    taken = in_turn({"direct": direct, "httpx": through_httpx, "adyen": adyen})
     what = "payments made and confirmed per second, asked directly"
     yield at_least(what, 1 / taken["direct"], 2000)
     what = "payments made and confirmed per second, through `httpx.Client`"
     yield known(what, 1 / taken["httpx"], digits=0)
+    what = "payments per second at Adyen's simulator, asked directly"
+    yield at_least(what, 1 / taken["adyen"], 2000)

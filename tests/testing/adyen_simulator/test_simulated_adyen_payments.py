@@ -135,7 +135,7 @@ def test_a_payment_with_manual_capture_is_only_held(shop):
 
 
 def test_a_delay_of_the_request_wins_over_the_accounts():
-    shop = Shop(capture_delay=None, automatic_capture_webhooks=True)
+    shop = Shop(capture_delay="manual", automatic_capture_webhooks=True)
     for more in ({}, {"additionalData": {"manualCapture": "true"}, "captureDelayHours": 5}):
         shop.pay(reference="by_hand", **more)
     shop.pay(reference="later", captureDelayHours=5)

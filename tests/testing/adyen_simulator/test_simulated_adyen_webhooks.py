@@ -322,6 +322,22 @@ def test_webhooks_leave_the_machine_for_nobody(shop):
         shop.simulator.send_due()
 
 
+def test_another_face_of_a_bank_leaves_the_account_as_it_was_set():
+    shop = Shop(several_captures=True, capture_delay="manual", rate_limit=2, batch=1)
+    AdyenSimulator(bank=shop.bank)
+    assert [shop.try_to_pay().status_code for _ in range(3)] == [200, 200, 429]
+    assert shop.bank.charged("order_1").minor == 0
+    assert len(shop.simulator.webhooks()) == 2
+    shop.simulator.clock.advance(1)
+    psp = shop.hold()["pspReference"]
+    shop.modify("captures", psp, amount=euros(1))
+    assert shop.bank.payment(psp).state == "held"
+    AdyenSimulator(bank=shop.bank, capture_delay=0)
+    shop.simulator.clock.advance(1)
+    assert shop.pay(reference="order_2")["resultCode"] == "Authorised"
+    assert shop.bank.charged("order_2").minor == 1_000
+
+
 def test_a_bank_may_be_shared_but_not_described_twice(shop):
     other = AdyenSimulator(bank=shop.bank)
     shop.pay()

@@ -73,7 +73,8 @@ _NATIVE: Final = (
 )
 #: What the bank knows those by.
 NATIVE: Final = "adyen_native"
-#: What holders' names make of modifications. https://docs.adyen.com/development-resources/testing
+#: What holders' names make of modifications. Adyen's own, but for the last one, which is ours.
+#: https://docs.adyen.com/development-resources/testing/payments-and-modifications
 HOLDERS: Final[dict[str, Card]] = {
     "capture failed": Card(captures_stay=False),
     "refund failed": Card(refunds=Refunds.FAIL),

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 from urllib.parse import urlencode
 
 from payport.domain.errors import ConfigurationError
@@ -61,16 +61,20 @@ class AdyenSimulator(Simulator[Notice]):
         first_number: What references are drawn from. Whoever keeps them for longer than the
             simulator runs, such as an application's inbox, needs others at its next start.
         more_accounts: Other merchant accounts of the same company.
-        capture_delay: After how many hours payments are captured that do not say; None where the
-            merchant captures all of them.
-        several_captures: Whether a payment may be captured in parts.
-        automatic_capture_webhooks: Whether captures that nobody asked for are told.
+        capture_delay: After how many hours payments are captured that do not say, at once unless
+            told; "manual" where the merchant captures all of them.
+        several_captures: Whether a payment may be captured in parts; not unless told.
+        automatic_capture_webhooks: Whether captures that nobody asked for are told; not unless
+            told.
         refuses_other_requests: Whether an idempotency key that was used for another request is
-            refused. Adyen does not say; otherwise the first answer is given again, whatever is
-            asked: the more dangerous of the two.
-        raw_cards: Whether card numbers may be sent in the clear.
-        batch: How many items a webhook holds at most.
-        rate_limit: How many requests a second are taken, by the clock; None for any number.
+            refused, as it is unless told. Adyen does not say; otherwise the first answer is given
+            again, whatever is asked: the more dangerous of the two.
+        raw_cards: Whether card numbers may be sent in the clear; not unless told.
+        batch: How many items a webhook holds at most; six unless told.
+        rate_limit: How many requests a second are taken, by the clock; any number unless told.
+
+    Settings of the account are shared by all simulators in front of one bank: the latest that was
+    told holds.
 
     Raises:
         ConfigurationError: Something was passed beside `bank` that is the bank's to say.
@@ -94,11 +98,11 @@ class AdyenSimulator(Simulator[Notice]):
         decides_after: timedelta | None = None,
         first_number: int | None = None,
         more_accounts: Collection[str] = (),
-        capture_delay: int | None = 0,
-        several_captures: bool = False,
-        automatic_capture_webhooks: bool = False,
-        refuses_other_requests: bool = True,
-        raw_cards: bool = False,
+        capture_delay: int | Literal["manual"] | None = None,
+        several_captures: bool | None = None,
+        automatic_capture_webhooks: bool | None = None,
+        refuses_other_requests: bool | None = None,
+        raw_cards: bool | None = None,
         batch: int | None = None,
         rate_limit: int | None = None,
     ) -> None:
@@ -126,16 +130,20 @@ class AdyenSimulator(Simulator[Notice]):
             )
         self.server: AdyenServer = bank.face(AdyenServer)
         super().__init__(bank, self.server)
-        desks = self.server.desks
+        server, desks = self.server, self.server.desks
         desks.memory.accounts += [one for one in more_accounts if one not in desks.memory.accounts]
-        desks.payments.delay = capture_delay
-        desks.modifications.several_captures = several_captures
-        desks.notifications.tells_automatic_captures = automatic_capture_webhooks
-        desks.methods.raw_cards = raw_cards
-        self.server.refuses_other_requests = refuses_other_requests
-        self.server.rate_limit = rate_limit
-        if batch is not None:
-            self.server.outbox.sending.batch = batch
+        if capture_delay is not None:
+            desks.payments.delay = None if capture_delay == "manual" else capture_delay
+        for part, setting, to in (
+            (desks.modifications, "several_captures", several_captures),
+            (desks.notifications, "tells_automatic_captures", automatic_capture_webhooks),
+            (desks.methods, "raw_cards", raw_cards),
+            (server, "refuses_other_requests", refuses_other_requests),
+            (server, "rate_limit", rate_limit),
+            (server.outbox.sending, "batch", batch),
+        ):
+            if to is not None:
+                setattr(part, setting, to)
 
     def __repr__(self) -> str:
         return f"<AdyenSimulator {VERSION}: {self.bank!r}>"
