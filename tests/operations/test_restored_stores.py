@@ -52,6 +52,15 @@ def test_nothing_is_sent_until_somebody_says_so(live):
     assert live.buy(pay=pay).captured == PRICE
 
 
+def test_what_was_paid_before_can_be_asked_for_again(live):
+    pay = client(live)
+    paid = live.buy(pay=pay)
+    restored(live)
+    arrived = live.requests()
+    assert live.buy(pay=pay) == paid  # a client that knows its account, and takes it for new first
+    assert live.requests() == arrived
+
+
 def test_what_was_begun_before_is_not_sent_again_either(live):
     doomed = live.provider()
     doomed.next("create_payment", CrashAfter())

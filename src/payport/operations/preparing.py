@@ -181,6 +181,7 @@ class Preparing:
             moved = self._written(tx, plan, free, account, owner=owner, route=route, send=False)
             record = _continued(moved.record, known)
             tx.reroute_operation(known, record)
+            self._check_sendable(tx, moved)
             return replace(moved, record=record)
         if stored is not None and not self._holds(plan, stored, account):
             if not route.may_take(stored):
@@ -188,7 +189,16 @@ class Preparing:
             stored = stored.moved(self._spec.name, account.id)
         prepared = self._written(tx, plan, stored, account, owner=owner, route=route, send=send)
         tx.insert_operation(prepared.record)
+        self._check_sendable(tx, prepared)
         return prepared
+
+    def _check_sendable(self, tx: Transaction, prepared: Prepared) -> None:
+        """
+        Refuse to begin what a restored store may not send. Asked once it is known to be new: what
+        was begun before can be asked for again, also from a store that may not send.
+        """
+        if prepared.message is not None:
+            tx.check_sendable(self._settings.environment, count=prepared.granted)
 
     def _holds(self, plan: Plan, stored: PaymentIntent, account: Account) -> bool:
         """Whether what the operation is on is at this account."""
@@ -236,7 +246,6 @@ class Preparing:
         message, intent = self._message(begun, key), begun.intent
         standing = self._standing(owner, now, is_sent=message is not None, at_once=send)
         if message is not None:
-            tx.check_sendable(self._settings.environment, count=send)
             intent = intent.evolve(in_flight=(*intent.in_flight, key))
         record = self._row(
             plan,
