@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fidelity bench docs kills simulate properties concurrency mutants fuzz clean test-env check-env
+.PHONY: help demo test check fidelity bench docs kills kills-webhooks load simulate properties concurrency mutants fuzz clean test-env check-env
 
 PY := .venv/bin/python
 export PYTHON
@@ -19,8 +19,8 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PYRIGHT_PYTHON_CACHE_DIR := $(CURDIR)/.venv/pyright
 
 help:  ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
-		printf '  make %-11s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
+		printf '  make %-14s %s\n' "$$name" "$$text"; done
 
 demo: test-env  ## Take five payments on the Stripe simulator, kill the shop twice, show what moved
 	@$(PY) examples/demo.py
@@ -47,12 +47,19 @@ fidelity: test-env  ## Hold the Stripe adapter and its simulator against Stripe'
 bench: test-env  ## Measure, and write docs/benchmarks.md (ONLY="stripe calls", LOCALSTRIPE=1)
 	$(PY) benchmarks/run.py $(ONLY)
 
-docs: test-env  ## Write the tables of docs/providers/stripe.md and docs/cli.md from the code
+docs: test-env  ## Write the tables of docs/providers/*.md, docs/cli.md and the guide from the code
 	@$(PY) scripts/provider_docs.py
+	@$(PY) scripts/adapter_docs.py
 	@$(PY) scripts/cli_docs.py
 
 kills: test-env  ## Kill workers that take payments KILLS times (200), beside the plain SDK
 	$(PY) benchmarks/kills --kills $(or $(KILLS),200) $(if $(WRITE),--write)
+
+kills-webhooks: test-env  ## Kill receivers and workers of webhooks KILLS times (300), on three stores
+	$(PY) benchmarks/kills_webhooks --kills $(or $(KILLS),300) $(if $(WRITE),--write)
+
+load: test-env  ## Post 500 webhooks a second for 60 s to a real endpoint, with a worker
+	$(PY) benchmarks/run.py load
 
 # SEED=n, CRASH=name or ROUTE=name repeats one; SEEDS=n, PROFILE=name, STORE=sqlite and MINUTES=n say how much;
 # KILLS=n kills real processes instead.

@@ -37,12 +37,16 @@ SUBJECTS: Final = {
     "journal": "journal",
     "router": "routing",
     "recovery": "recovering",
+    "inbox": "receiving",
+    "queues": "beside_queues",
+    "load": "loading",
     "stripe": "stripe_adapter",
+    "adyen": "adyen_adapter",
     "simulator": "stripe_simulator",
     "localstripe": "beside_localstripe",
 }
-#: Those that install something are measured when they are asked for only.
-ONLY_IF_ASKED: Final = {"localstripe"}
+#: Those that install something, or take minutes, are measured when they are asked for only.
+ONLY_IF_ASKED: Final = {"localstripe", "queues", "load"}
 
 _TOP: Final = """\
 # Benchmarks
@@ -93,7 +97,7 @@ def asked(arguments: Sequence[str]) -> list[str]:
         raise SystemExit(message)
     if arguments:
         return list(arguments)
-    skipped = set() if os.environ.get("LOCALSTRIPE") else ONLY_IF_ASKED
+    skipped = ONLY_IF_ASKED - ({"localstripe"} if os.environ.get("LOCALSTRIPE") else set())
     return [subject for subject in SUBJECTS if subject not in skipped]
 
 

@@ -37,7 +37,7 @@ MUTANTS = Path(__file__).with_suffix(".toml")
 PAGE = ROOT / "docs/mutants.md"
 
 #: What tests need of the tree.
-_COPIED = ("src", "tests", "scripts", "examples", "docs", "pyproject.toml")
+_COPIED = ("src", "tests", "scripts", "examples", "benchmarks", "docs", "pyproject.toml")
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", ".hypothesis", "*.egg-info")
 _AT_ONCE = 2
 #: Seconds for the tests of one mutant, which take a few, and for all of them together.

@@ -15,7 +15,6 @@ ALLOWED = {
     ("providers", "stripe"): "the adapter: all that payport knows of it",
     ("providers", "adyen"): "the adapter: all that payport knows of it",
     ("testing",): "simulators of processors, and the fake that behaves like them",
-    ("cli", "simulated"): "commands of a simulator; they import nothing of an adapter",
 }
 #: Words that only look like a provider's name, and where they are from.
 WORDS = {

@@ -25,14 +25,22 @@ from slots import Phase, QuickClock, Shared, Slot
 
 __all__ = ["Day", "Plan", "day"]
 
-#: Seconds that a process lives, at least and at most.
-_LIFE: Final = (0.030, 0.250)
+#: Seconds that a process lives once it has started; but one in so many is not let start.
+_LIFE: Final = (0.0, 0.2)
+_ONE_UNBORN_IN: Final = 5
+#: Where the others are met: anywhere, or with a transaction open or just committed, so long as it
+#: takes them to come there, in seconds.
+_RECEIVING: Final = (None, Phase.WRITING, Phase.WRITTEN)
+_WORKING: Final = (None, Phase.WRITING, Phase.WRITTEN, Phase.HANDLING, *2 * (Phase.HANDLED,))
+_AIMING: Final = 0.5
+_AIMING_AT_HANDLERS: Final = 3.0
+_LOOK: Final = 0.001
 #: Seconds that there are to send and to work off what is left when the kills are over.
 _EVENING: Final = 120.0
 _PAUSE: Final = 0.02
 #: Events for each kill, so that there is always something on its way.
 _EVENTS: Final = 3
-_OPEN: Final = {Phase.WRITING, Phase.WRITTEN, Phase.HANDLING}
+_OPEN: Final = frozenset(Phase) - {Phase.STARTING, Phase.IDLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +96,16 @@ def day(shop: Shop, plan: Plan, clock: QuickClock, folder: Path) -> Day:
         RuntimeError: A process failed by itself, or the evening took too long.
     """
     events = shop.prepare(int(plan.kills * _EVENTS) + 20)
+    clock.hurry()
     began = time.monotonic()
     told = folder / "sent.json"
     with Children() as children, listener() as where:
         port: int = where.getsockname()[1]
         slots = _Slots(children, shop, plan, where)
         sender = children.fork(
-            lambda: send(events, port, slots.shared, plan.kills, clock, told)
+            lambda: send(
+                events, port, shared=slots.shared, kills=plan.kills, clock=clock, told=told
+            )
         )
         slots.run()
         _wait(lambda: children.ended(sender), slots, "not everything was acknowledged")
@@ -140,7 +151,9 @@ class _Slots:
         self._where = where
         self._random = random.Random(plan.seed)  # noqa: S311 - seeded, so that it can be repeated
         self._running: dict[int, int] = {}
-        self._ends: dict[int, float] = {}
+        #: When its life ends, by slot; None as long as it starts.
+        self._ends: dict[int, float | None] = {}
+        self._aims: dict[int, Phase | None] = {}
         self.shared = Shared(plan.receivers + plan.workers)
         self.kills = 0
         self.hit: Counter[Phase] = Counter()
@@ -150,13 +163,17 @@ class _Slots:
         for slot in range(self._plan.receivers + self._plan.workers):
             self._begin(slot)
         while self.kills < self._plan.kills:
-            slot = min(self._ends, key=self._ends.__getitem__)
-            time.sleep(max(0.0, self._ends[slot] - time.monotonic()))
-            self._kill(slot)
-            self.kills += 1
-            self.hit[self.shared.phase(slot)] += 1
-            self.shared.tell(self.kills, closing=False)
-            self._begin(slot)
+            over = [slot for slot in self._running if self._is_over(slot)]
+            for slot in over[: self._plan.kills - self.kills]:
+                self._kill(slot)
+                self.kills += 1
+                self.hit[self.shared.phase(slot)] += 1
+                self.shared.tell(self.kills, closing=False)
+                self._begin(slot)
+            self.check()
+            time.sleep(_LOOK)
+        for slot in self._running:
+            self.shared.aim(slot, Phase.STARTING)
         self.shared.tell(self.kills, closing=True)
 
     def check(self) -> None:
@@ -176,12 +193,34 @@ class _Slots:
 
     def _begin(self, slot: int) -> None:
         self.shared.enter(slot, Phase.STARTING)
+        self.shared.aim(slot, Phase.STARTING)
         own = Slot(self.shared, slot)
         if slot < self._plan.receivers:
             self._running[slot] = self._children.fork(lambda: self._shop.receive(self._where, own))
         else:
             self._running[slot] = self._children.fork(lambda: self._shop.work(own))
-        self._ends[slot] = time.monotonic() + self._random.uniform(*_LIFE)
+        unborn = self._random.randrange(_ONE_UNBORN_IN) == 0
+        self._ends[slot] = self._end() if unborn else None
+        places = _RECEIVING if slot < self._plan.receivers else _WORKING
+        self._aims[slot] = None if unborn else self._random.choice(places)
+
+    def _end(self) -> float:
+        return time.monotonic() + self._random.uniform(*_LIFE)
+
+    def _is_over(self, slot: int) -> bool:
+        """Whether it is to be killed now."""
+        phase, end = self.shared.phase(slot), self._ends[slot]
+        if end is None:
+            self._ends[slot] = None if phase is Phase.STARTING else self._end()
+            return False
+        late, aim = time.monotonic() - end, self._aims[slot]
+        if late < 0:
+            return False
+        if aim is None or phase is aim:
+            return True
+        self.shared.aim(slot, aim)
+        handlers = aim in {Phase.HANDLING, Phase.HANDLED}
+        return late > (_AIMING_AT_HANDLERS if handlers else _AIMING)
 
     def _kill(self, slot: int) -> None:
         pid = self._running.pop(slot)

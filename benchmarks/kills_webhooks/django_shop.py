@@ -5,6 +5,7 @@ for each effect, and all of it is in the project's one database.
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections import Counter
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import django
 import httpx
 from django.conf import settings
-from shops import API_KEY, POLL, TIMEOUT, Books, make_events, serve
+from shops import API_KEY, OPTIONS, POLL, Books, make_events, serve
 from slots import Phase, QuickClock, Slot, Slow
 
 from payport import Handlers, PaymentSucceeded
@@ -53,7 +54,7 @@ class DjangoShop:
                 "PROVIDER": provider,
                 "SCOPE": "shop",
                 "HANDLERS": self._handlers,
-                "OPTIONS": {"clock": clock, "timeout": TIMEOUT, "rate_limit": 0},
+                "OPTIONS": {"clock": clock, **OPTIONS},
             },
             ROOT_URLCONF="django_urls",
             ALLOWED_HOSTS=["127.0.0.1"],
@@ -63,6 +64,7 @@ class DjangoShop:
             USE_TZ=True,
         )
         django.setup()
+        logging.getLogger("django.request").setLevel(logging.CRITICAL)  # answers are counted
 
     def prepare(self, count: int) -> list[Any]:
         """See `Shop`."""

@@ -66,20 +66,20 @@ class Sent:
 
 
 def send(
-    events: Sequence[Event], port: int, shared: Shared, kills: int, clock: QuickClock, path: Path
+    events: Sequence[Event], port: int, *, shared: Shared, kills: int, clock: QuickClock, told: Path
 ) -> None:
     """Send all of them, as fast as the day goes on, and write down what came of it."""
     line = _Line(events, shared, kills)
-    senders = [
-        threading.Thread(target=_post_all, args=(line, port, clock)) for _ in range(SENDERS)
-    ]
+    senders = [threading.Thread(target=_post_all, args=(line, port, clock)) for _ in range(SENDERS)]
     for sender in senders:
         sender.start()
     for sender in senders:
         sender.join()
     sent = Sent(sum(line.answers.values()), dict(line.answers), sorted(line.acknowledged))
-    path.write_text(
-        json.dumps({name: getattr(sent, name) for name in ("deliveries", "answers", "acknowledged")})
+    told.write_text(
+        json.dumps(
+            {name: getattr(sent, name) for name in ("deliveries", "answers", "acknowledged")}
+        )
     )
 
 

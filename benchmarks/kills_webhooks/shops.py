@@ -34,11 +34,11 @@ from payport.storage.sqlite import AsyncSqliteStore, SqliteStore
 from payport.testing import StripeSimulator
 from payport.testing.stripe_simulator import SIGNING_SECRET
 
-__all__ = ["API_KEY", "TIMEOUT", "Books", "Shop", "SqlShop", "make_events", "serve"]
+__all__ = ["API_KEY", "OPTIONS", "Books", "Shop", "SqlShop", "make_events", "serve"]
 
 API_KEY: Final = "sk_test_000000000000000000000000"
-#: Seconds of a request, by which a worker's lease is reckoned.
-TIMEOUT: Final = 1.0
+#: Of the clients. By the time-out of a request a worker's lease is reckoned.
+OPTIONS: Final = {"timeout": 1.0, "rate_limit": 0}
 #: Seconds between two looks of a worker that has nothing to do.
 POLL: Final = 0.01
 
@@ -235,4 +235,4 @@ class SqlShop:
         )
 
     def _options(self) -> dict[str, Any]:
-        return {"scope": "shop", "clock": self._clock, "timeout": TIMEOUT, "rate_limit": 0}
+        return {"scope": "shop", "clock": self._clock, **OPTIONS}

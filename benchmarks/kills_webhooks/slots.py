@@ -11,7 +11,7 @@ import random
 import struct
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, Final, TypeVar
 
@@ -20,7 +20,9 @@ __all__ = ["AsyncSlow", "Phase", "QuickClock", "Shared", "Slot", "Slow"]
 T = TypeVar("T")
 
 #: Seconds that something takes at most that would be over before anybody is hit in it.
-_PAUSE: Final = 0.004
+_PAUSE: Final = 0.008
+#: Seconds that who is aimed at waits at most.
+_END: Final = 1.0
 _PROGRESS: Final = struct.Struct("<IB")
 
 
@@ -33,15 +35,21 @@ class Phase(IntEnum):
     WRITING = 2
     #: It is committed, and nobody was told yet.
     WRITTEN = 3
-    #: A handler runs, in its transaction.
+    #: A handler runs, or ran, in the transaction that is open.
     HANDLING = 4
+    #: The transaction of a handler is committed.
+    HANDLED = 5
 
 
 class Shared:
-    """The bytes: how many kills were made, whether the day is over, and a phase for each slot."""
+    """
+    The bytes: how many kills were made, whether the day is over, and for each slot what its process
+    does, and where it is to wait for its end.
+    """
 
     def __init__(self, slots: int) -> None:
-        self._bytes = mmap.mmap(-1, _PROGRESS.size + slots)
+        self._bytes = mmap.mmap(-1, _PROGRESS.size + 2 * slots)
+        self._aims = _PROGRESS.size + slots
 
     def tell(self, kills: int, *, closing: bool) -> None:
         """Say how far the day is."""
@@ -61,6 +69,14 @@ class Shared:
         """What the slot's process does, or did when it died."""
         return Phase(self._bytes[_PROGRESS.size + slot])
 
+    def aim(self, slot: int, phase: Phase) -> None:
+        """Have the slot's process wait for its end once it comes to a phase; STARTING: nowhere."""
+        self._bytes[self._aims + slot] = phase
+
+    def aimed_at(self, slot: int) -> Phase:
+        """Where it is to wait."""
+        return Phase(self._bytes[self._aims + slot])
+
 
 class Slot:
     """One process's own byte, and its chance."""
@@ -71,8 +87,15 @@ class Slot:
         self._random = random.Random()  # noqa: S311 - the system's, in each process anew
 
     def enter(self, phase: Phase) -> None:
-        """Say what this process does from now on."""
+        """Say what this process does from now on, and wait there to be killed, if it is to."""
         self._shared.enter(self._number, phase)
+        if self._shared.aimed_at(self._number) is phase:
+            time.sleep(_END)
+
+    def written(self) -> None:
+        """Say that the transaction is committed, a handler's or another."""
+        handled = self._shared.phase(self._number) is Phase.HANDLING
+        self.enter(Phase.HANDLED if handled else Phase.WRITTEN)
 
     def pause(self) -> None:
         """Take up to some milliseconds."""
@@ -89,7 +112,7 @@ class Slow:
     def transact(self, work: Callable[[Any], T]) -> T:
         """See `Store.transact`."""
         result: T = self._store.transact(_slowly(work, self._slot))
-        self._slot.enter(Phase.WRITTEN)
+        self._slot.written()
         self._slot.pause()
         self._slot.enter(Phase.IDLE)
         return result
@@ -109,7 +132,7 @@ class AsyncSlow:
     async def transact(self, work: Callable[[Any], T]) -> T:
         """See `AsyncStore.transact`."""
         result: T = await self._store.transact(_slowly(work, self._slot))
-        self._slot.enter(Phase.WRITTEN)
+        self._slot.written()
         await asyncio.sleep(_PAUSE / 2)
         self._slot.enter(Phase.IDLE)
         return result
@@ -131,28 +154,38 @@ def _slowly(work: Callable[[Any], T], slot: Slot) -> Callable[[Any], T]:
 
 class QuickClock:
     """
-    A clock that runs a hundred times faster, from a moment that all processes know: a dead
+    The machine's clock, which from `hurry` on runs 200 times faster in all processes: a dead
     worker's lease, which lasts minutes, ends within seconds.
     """
 
-    RATE: Final = 100.0
+    RATE: Final = 200.0
 
     def __init__(self) -> None:
+        self._began: float | None = None
+
+    def hurry(self) -> None:
+        """Begin to run fast; before the forks."""
         self._began = time.time()
 
     def now(self) -> datetime:
         """See `Clock`."""
-        passed = (time.time() - self._began) * self.RATE
-        return datetime.fromtimestamp(self._began, UTC) + timedelta(seconds=passed)
+        return datetime.fromtimestamp(self._ahead(time.time()), UTC)
 
     def monotonic(self) -> float:
         """See `Clock`."""
-        return time.monotonic() * self.RATE
+        return time.monotonic() * self._rate
 
     def sleep(self, seconds: float) -> None:
         """See `Clock`."""
-        time.sleep(seconds / self.RATE)
+        time.sleep(seconds / self._rate)
 
     async def asleep(self, seconds: float) -> None:
         """See `Clock`."""
-        await asyncio.sleep(seconds / self.RATE)
+        await asyncio.sleep(seconds / self._rate)
+
+    @property
+    def _rate(self) -> float:
+        return 1.0 if self._began is None else self.RATE
+
+    def _ahead(self, at: float) -> float:
+        return at if self._began is None else self._began + (at - self._began) * self.RATE

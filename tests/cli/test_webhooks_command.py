@@ -271,6 +271,13 @@ def _nothing():
     return Failure(kind=FailureKind.UNAVAILABLE, message="gone")
 
 
+def test_a_backfill_asks_the_provider_that_is_named(cli, shop):
+    lost(shop, 1)
+    asked = ("webhooks", "backfill", "--since", "1h", *APP)
+    assert "other" in cli(*asked, "--of", "other", code=2).err
+    assert cli(*asked, "--of", "fake", "--json").document["new"] == 1
+
+
 def test_a_backfill_of_what_is_kept_no_more_is_refused(cli, shop):
     for since in ("31d", "2020-01-01T00:00Z", "2020-01-01"):
         ended = cli("webhooks", "backfill", "--since", since, *APP, code=2)

@@ -81,6 +81,7 @@ def test_outages_count(breaker, kind):
         FailureKind.KEY_REUSED,
         FailureKind.RATE_LIMITED,
         FailureKind.IN_PROGRESS,
+        FailureKind.CONGESTED,
     ],
 )
 def test_what_proves_that_the_provider_answers_never_counts(breaker, kind):
@@ -89,7 +90,9 @@ def test_what_proves_that_the_provider_answers_never_counts(breaker, kind):
     assert breaker.state is BreakerState.CLOSED
 
 
-@pytest.mark.parametrize("kind", [FailureKind.RATE_LIMITED, FailureKind.IN_PROGRESS])
+@pytest.mark.parametrize(
+    "kind", [FailureKind.RATE_LIMITED, FailureKind.IN_PROGRESS, FailureKind.CONGESTED]
+)
 def test_a_refusal_for_haste_does_not_excuse_failures(breaker, kind):
     send(breaker, failed())
     send(breaker, failed())
@@ -239,6 +242,7 @@ class Model:
             FailureKind.RATE_LIMITED,
             FailureKind.IN_PROGRESS,
             FailureKind.CIRCUIT_OPEN,
+            FailureKind.CONGESTED,
         }:
             self.run, self.rests_until = 0, None
         return True

@@ -36,6 +36,9 @@ REDIRECTING = {
     Capability.MULTIPLE_CAPTURES: "what is paid is taken",
     Capability.CANCEL: "a page closes by itself",
     Capability.OFF_SESSION: "nobody pays on a page who is absent",
+    Capability.PAYOUTS: "hints are about payments",
+    Capability.LIST_EVENTS: "what was told is gone",
+    Capability.RETRIEVE_SUBJECT: "nothing but payments can be read",
     Capability.SAVE_PAYMENT_METHOD: "nothing is saved",
 }
 

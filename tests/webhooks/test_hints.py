@@ -98,7 +98,7 @@ def test_ids_that_nobody_here_has_store_nothing_and_read_nothing(shop: Shop) -> 
     assert shop.reads == []
 
 
-def test_an_order_of_another_account_or_scope_is_not_made_known_by_its_id(shop: Shop) -> None:
+def test_what_somebody_made_by_hand_is_not_known_by_its_id(shop: Shop) -> None:
     elsewhere = shop.fake.bank.charge(Money(4_999, "USD"))
 
     assert refused(shop, elsewhere) == 404
@@ -277,6 +277,19 @@ def test_our_tag_makes_an_object_known_whose_answer_was_lost(shop: Shop) -> None
     shop.hint(made.ref, tag=made.order.tag)
     shop.pay.webhooks.process_due()
     assert shop.status() is PaymentStatus.SUCCEEDED
+
+
+def test_whoever_knows_one_of_our_tags_fills_one_row_with_it(shop: Shop) -> None:
+    shop.order()
+    tag = shop.fake.bank.payment("order_1").order.tag
+    shop.fake.adapter.parse_webhook = parse_all(shop)  # type: ignore[method-assign]
+
+    for number in range(2000, 2200):
+        shop.hint(f"bp_{number:06d}", tag=tag)
+    shop.pay.webhooks.process_due()
+
+    assert len(rows(shop)) == 1
+    assert len(shop.reads) == 1
 
 
 @pytest.mark.parametrize("tag", ["pp1_" + "a" * 52, "order_1", ""])

@@ -18,6 +18,9 @@ LACKS = {
     Capability.RETRIEVE_REFUND: "a refund stands on its order",
     Capability.LIST_PAYMENTS: "orders are found one by one",
     Capability.LIST_REFUNDS: "they stand on the order, and are read with it",
+    Capability.PAYOUTS: "what is paid out is told in a file at night",
+    Capability.LIST_EVENTS: "what was told cannot be asked for again",
+    Capability.RETRIEVE_SUBJECT: "there is nothing to be read but orders",
     Capability.OFF_SESSION: "somebody has to be there to pay on a page",
     Capability.SAVE_PAYMENT_METHOD: "Tollgate keeps no cards",
 }

@@ -199,6 +199,10 @@ def _backfill(
     cursor: Annotated[
         str | None, typer.Option(help="Where a backfill before ended, or failed.")
     ] = None,
+    of: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Whose list, where the client has several providers."),
+    ] = None,
 ) -> ExitCode:
     """
     Read what the provider told from its own list into the inbox: what no webhook brought.
@@ -210,7 +214,8 @@ def _backfill(
     with line.client() as client, line.out.progress("Reading") as progress:
         try:
             while (read := found.new + found.known + found.conflicts) < limit:
-                found = _further(client, begins, found, min(_MOST, limit - read))
+                asked = {"since": begins, "limit": min(_MOST, limit - read), "provider": of}
+                found = _further(client, found, asked)
                 progress(f"{found.new} new, {found.known} known")
                 if found.next_cursor is None:
                     break
@@ -226,11 +231,9 @@ def _backfill(
     return ExitCode.ATTENTION if found.conflicts else ExitCode.OK
 
 
-def _further(client: Client, since: datetime | timedelta, found: Backfill, limit: int) -> Backfill:
+def _further(client: Client, found: Backfill, asked: Mapping[str, Any]) -> Backfill:
     """What was found, and what is found after it."""
-    more: Backfill = client.do(
-        lambda pay: pay.webhooks.backfill(since=since, cursor=found.next_cursor, limit=limit)
-    )
+    more: Backfill = client.do(lambda pay: pay.webhooks.backfill(cursor=found.next_cursor, **asked))
     return Backfill(
         new=found.new + more.new,
         known=found.known + more.known,

@@ -110,6 +110,7 @@ class AttemptSteps(OperationSteps):
             named=_CREATE,
             reference=reference,
             begin=begin,
+            makes_payment=True,
             asked=_asked_of(command, hints, command.terms),
         )
         return self._carried_out(plan)

@@ -106,14 +106,16 @@ def _merged_attempts(
     known = {attempt.ref: attempt for attempt in intent.attempts}
     for fact in facts.attempts:
         old = known.get(fact.ref)
-        numbers = [n for n in (fact.number, old.number if old else None) if n is not None]
+        if old is None:
+            known[fact.ref] = fact
+            continue
+        numbers = [n for n in (fact.number, old.number) if n is not None]
         # These are compared apart from the fact: not every statement tells them.
         both: dict[str, Any] = {
             "number": max(numbers, default=None),
-            "replaces": fact.replaces or (old.replaces if old is not None else None),
+            "replaces": fact.replaces or old.replaces,
         }
-        before = replace(old, **both) if old is not None else None
-        known[fact.ref] = _standing(replace(fact, **both), before, ties)
+        known[fact.ref] = _standing(replace(fact, **both), replace(old, **both), ties)
     provisional = {attempt.replaces for attempt in known.values()}
     kept = [attempt for attempt in known.values() if attempt.ref not in provisional]
     return tuple(sorted(kept, key=lambda a: a.ref))

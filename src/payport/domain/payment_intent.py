@@ -8,11 +8,12 @@ says so, whatever else went wrong with it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from payport.domain.changing import changed
 from payport.domain.errors import PaymentDeclined
 from payport.domain.facts import (
     AttemptFact,
@@ -304,8 +305,7 @@ class PaymentIntent:
 
     def evolve(self, **changes: object) -> PaymentIntent:
         """A copy with some attributes replaced. For payport itself: apply facts instead."""
-        # mypy cannot see which attributes are named; a wrong name fails at once.
-        return replace(self, **changes)  # type: ignore[arg-type]
+        return changed(self, changes)
 
 
 _OPEN = frozenset({AttemptStatus.AUTHORIZED})

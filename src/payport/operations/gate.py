@@ -33,6 +33,7 @@ class Gate:
 
     Attributes:
         reckoning: What time it is, by the provider too: whatever it answers passes here.
+        pace: The rate.
     """
 
     def __init__(
@@ -45,8 +46,20 @@ class Gate:
         self._provider: Any = provider
         self.breaker = breaker
         self.reckoning: Reckoning = Reckoning(clock)
-        self._pace = pace
+        self.pace = pace
         self._clock = clock
+
+    def is_free(self) -> bool:
+        """
+        Whether a request would be let out at this moment, as far as can be seen without asking for
+        a turn: somebody else may take it first.
+        """
+        return self.breaker.is_closed and self.pace.left() <= 0
+
+    def until_free(self, remaining: Callable[[], float]) -> Steps[None]:
+        """Wait until a turn seems to be free, where that fits into the caller's time; take none."""
+        while 0 < (seconds := self.pace.left()) < remaining():
+            yield from wait(seconds)
 
     def entered(self, remaining: Callable[[], float]) -> Steps[Permit | Failure]:
         """
@@ -55,7 +68,7 @@ class Gate:
         Args:
             remaining: Seconds left of the caller's time; a wait that does not fit is not begun.
         """
-        while (seconds := self._pace.wait()) > 0:
+        while (seconds := self.pace.wait()) > 0:
             if seconds >= remaining():
                 why = "not sent: no turn was free within the deadline, at the rate of this client"
                 return Failure(kind=FailureKind.RATE_LIMITED, message=why, retry_after=seconds)

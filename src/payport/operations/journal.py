@@ -31,7 +31,7 @@ from payport.operations.records import OperationRecord, OperationState
 from payport.operations.resolving import Resolving
 from payport.operations.sending import Sending, Turn, doubt_in
 from payport.operations.settling import released
-from payport.operations.steps import Steps, transact, wait
+from payport.operations.steps import Steps, transact, transact_shared, wait
 from payport.providers.outcomes import Account, Failure, Outcome, judged
 
 if TYPE_CHECKING:
@@ -103,12 +103,20 @@ class Journal:
         """
         owner = new_owner()
         deadline = deadline or Deadline(self.settings.clock, self.settings.deadline)
-        prepared = yield from _again(
-            lambda tx: self._preparing.prepare(tx, plan, account, owner, route)
+        lease = Deadline(self.settings.clock, self.settings.lease)
+        send = self.gate.is_free()
+        prepared = yield from _trusting(
+            lambda tx, trusted: self._preparing.prepare(
+                tx, plan, account, owner, route, send=send, trusted=trusted
+            ),
+            trusted=plan.makes_payment,
         )
         if prepared.record.state is OperationState.CONFIRMED:
             return Concluded(record=prepared.record, intent=prepared.intent)
-        claim, lease = yield from self._claimed(plan, account, owner, prepared, deadline)
+        if prepared.granted:
+            claim = prepared.claim()
+        else:
+            claim, lease = yield from self._claimed(plan, account, owner, prepared, deadline)
         if not claim.granted:
             return Concluded(record=claim.record, intent=claim.intent)
         turn = Turn(
@@ -133,6 +141,9 @@ class Journal:
         deadline: Deadline,
     ) -> Steps[tuple[Claim, Deadline]]:
         """Our lease, or the conclusion that somebody else reached while we waited for it."""
+        if own.message is not None:
+            # Whoever dies while they wait here leaves a row that was provably never sent.
+            yield from self.gate.until_free(deadline.remaining)
         pause = _FIRST_LOOK
         while True:
             lease = Deadline(self.settings.clock, self.settings.lease)
@@ -236,7 +247,7 @@ def _trusting(work: Callable[[Transaction, bool], T], *, trusted: bool) -> Steps
     """
     if trusted:
         try:
-            return (yield from transact(lambda tx: work(tx, True)))  # noqa: FBT003 - says it above
+            return (yield from transact_shared(lambda tx: work(tx, True)))  # noqa: FBT003 - says it above
         except StoreConflict:
             pass
     return (yield from _again(lambda tx: work(tx, False)))  # noqa: FBT003
@@ -245,6 +256,6 @@ def _trusting(work: Callable[[Transaction, bool], T], *, trusted: bool) -> Steps
 def _again(work: Callable[[Transaction], T]) -> Steps[T]:
     """One transaction, once more where two writers met."""
     try:
-        return (yield from transact(work))
+        return (yield from transact_shared(work))
     except StoreConflict:
-        return (yield from transact(work))
+        return (yield from transact_shared(work))

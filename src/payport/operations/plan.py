@@ -140,6 +140,8 @@ class Plan:
         begin: Called under the payment's lock. Checks that the payment's state allows the command,
             reserves what the command speaks for, and returns both. Called again, on the state of
             then, when an operation without effect is asked again.
+        makes_payment: Whether it is the operation that a payment begins with, so that nearly always
+            neither is stored yet.
     """
 
     identity: Identity
@@ -148,6 +150,7 @@ class Plan:
     named: str
     reference: str
     begin: Callable[[Beginning], Begun]
+    makes_payment: bool = False
     asked: Asked | None = None
     held_by: Callable[[PaymentIntent], str | None] = _latest
 

@@ -66,20 +66,6 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """
-    The operation's row and the payment.
-
-    Attributes:
-        message: What goes on the wire, where this call wrote the row.
-    """
-
-    record: OperationRecord
-    intent: PaymentIntent
-    message: Message | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """
     What a caller who asks for the lease is told.
@@ -96,6 +82,26 @@ class Claim:
     granted: bool
     resume: bool = False
     message: Message | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """
+    The operation's row and the payment.
+
+    Attributes:
+        message: What goes on the wire, where this call wrote the row.
+        granted: Whether this call wrote the row as sent, and so holds the lease already.
+    """
+
+    record: OperationRecord
+    intent: PaymentIntent
+    message: Message | None = None
+    granted: bool = False
+
+    def claim(self) -> Claim:
+        """The lease that it was written down with."""
+        return Claim(record=self.record, intent=self.intent, granted=True, message=self.message)
 
 
 class Preparing:
@@ -133,7 +139,15 @@ class Preparing:
         return Concluded(record=record, intent=locked_payment(tx, record))
 
     def prepare(
-        self, tx: Transaction, plan: Plan, account: Account, owner: str, route: Route = ONLY
+        self,
+        tx: Transaction,
+        plan: Plan,
+        account: Account,
+        owner: str,
+        route: Route = ONLY,
+        *,
+        send: bool,
+        trusted: bool = False,
     ) -> Prepared:
         """
         Write the operation down, or find it written.
@@ -141,21 +155,30 @@ class Preparing:
         A row at another provider, of which nothing was ever sent, is moved here by a route that
         may take the payment; any other row stays where it is.
 
+        Args:
+            send: Whether the request goes out as soon as this is committed: a new row then says
+                from the beginning that it was sent, under our lease.
+            trusted: Whether neither payment nor operation is taken to be there, and looked for.
+
         Raises:
+            StoreConflict: What was trusted is not so. Nothing was written.
             IdempotencyConflict: It was asked before with other parameters.
             ConfigurationError: The payment is at another provider or account, or the store was
                 restored from a backup and real money would move.
         """
-        # The payment first: another process may write both between two reads.
-        stored = tx.payment(plan.payment_id, lock=True)
-        known = tx.operation(plan.identity.id)
+        stored = known = None
+        if not trusted:
+            # The payment first: another process may write both between two reads.
+            stored = tx.payment(plan.payment_id, lock=True)
+            known = tx.operation(plan.identity.id)
         if known is not None:
             self._check_same(known, plan)
             stored = stored or locked_payment(tx, known)
             free = self._freed(tx, known, stored, account, route)
             if free is None:
                 return Prepared(record=known, intent=stored)
-            moved = self._written(tx, plan, free, account, owner=owner, route=route)
+            # Prepared only: it is sent in a commit of its own, once it is known to be here.
+            moved = self._written(tx, plan, free, account, owner=owner, route=route, send=False)
             record = _continued(moved.record, known)
             tx.reroute_operation(known, record)
             return replace(moved, record=record)
@@ -163,7 +186,7 @@ class Preparing:
             if not route.may_take(stored):
                 check_home(stored, self._spec.name, account, plan.named)
             stored = stored.moved(self._spec.name, account.id)
-        prepared = self._written(tx, plan, stored, account, owner=owner, route=route)
+        prepared = self._written(tx, plan, stored, account, owner=owner, route=route, send=send)
         tx.insert_operation(prepared.record)
         return prepared
 
@@ -204,22 +227,44 @@ class Preparing:
         *,
         owner: str,
         route: Route,
+        send: bool,
     ) -> Prepared:
         """The payment written with the operation begun on it, and the operation's row to write."""
         now = self._settings.clock.now()
         key = self._key(plan, account)
         begun = plan.begin(self._beginning(tx, stored, account, now=now, key=key))
-        message = self._message(begun, key)
-        record = self._row(plan, begun, message, account, now)
-        more: dict[str, Any] = {"key": key, "baseline": baseline(stored), "route": route.reason}
-        intent = begun.intent
+        message, intent = self._message(begun, key), begun.intent
+        standing = self._standing(owner, now, is_sent=message is not None, at_once=send)
         if message is not None:
-            tx.check_sendable(self._settings.environment)
-            until = self._leases.end(now)
-            more |= {"lease_owner": owner, "lease_until": until, "next_look_at": until}
+            tx.check_sendable(self._settings.environment, count=send)
             intent = intent.evolve(in_flight=(*intent.in_flight, key))
-        record = replace(record, **more)
-        return Prepared(record=record, intent=saved(tx, intent), message=message)
+        record = self._row(
+            plan,
+            begun.command,
+            message,
+            account,
+            now,
+            key=key,
+            baseline=baseline(stored),
+            route=route.reason,
+            **standing,
+        )
+        granted = send and message is not None
+        return Prepared(record=record, intent=saved(tx, intent), message=message, granted=granted)
+
+    def _standing(
+        self, owner: str, now: datetime, *, is_sent: bool, at_once: bool
+    ) -> dict[str, Any]:
+        """How a new row stands: concluded where nothing is sent, and otherwise under our lease."""
+        if not is_sent:
+            return {"state": OperationState.CONFIRMED, "concluded_at": now}
+        until = self._leases.end(now)
+        leased = {"lease_owner": owner, "lease_until": until, "next_look_at": until}
+        if not at_once:
+            return {"state": OperationState.PREPARED, **leased}
+        first = self._reckoning.earliest()
+        sent = {"state": OperationState.SENT, "fencing": 1, "sends": 1, "first_sent_at": first}
+        return {**leased, **sent}
 
     def _beginning(
         self,
@@ -271,12 +316,13 @@ class Preparing:
     def _row(
         self,
         plan: Plan,
-        begun: Begun,
+        command: Command,
         message: Message | None,
         account: Account,
         now: datetime,
+        **standing: Any,
     ) -> OperationRecord:
-        """The row of a new operation; one that needs no sending is confirmed already."""
+        """The row of a new operation."""
         identity = plan.identity
         exact = message.exact if message is not None else None
         storable = exact is None or exact.storable
@@ -290,17 +336,15 @@ class Preparing:
             reference=identity.reference,
             attempt=identity.attempt,
             fingerprint=plan.fingerprint,
-            command=command_to_json(begun.command if storable else _bare(begun.command)),
+            command=command_to_json(command if storable else _bare(command)),
             request=exact.to_bytes() if exact is not None and storable else None,
-            key="",
             provider=self._spec.name,
             account=account.id,
             endpoint=account.endpoint,
-            state=OperationState.PREPARED if message is not None else OperationState.CONFIRMED,
             prepared_at=now,
             latest_at=now,
-            send_before=self._send_before(begun.command),
-            concluded_at=now if message is None else None,
+            send_before=self._send_before(command),
+            **standing,
         )
 
     # -- claim ----------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from payport.domain.changing import changed
 from payport.domain.identifiers import Environment, Kind, derive_id
 from payport.domain.outcomes import FailureKind
 from payport.providers.commands import Operation
@@ -164,6 +165,10 @@ class OperationRecord:
     def is_concluded(self) -> bool:
         """Whether the outcome is known."""
         return self.state in CONCLUDED
+
+    def evolve(self, **changes: object) -> OperationRecord:
+        """A copy with some attributes replaced."""
+        return changed(self, changes)
 
 
 class Verdict(StrEnum):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from payport.domain.outcomes import Certainty, FailureKind
 from payport.operations.plan import Deadline
-from payport.operations.steps import Steps, transact, wait_step
+from payport.operations.steps import Steps, transact_shared, wait_step
 from payport.providers.commands import Operation
 from payport.providers.exchange import Call, SendRefused
 from payport.providers.outcomes import Failure, Outcome
@@ -78,15 +78,14 @@ class Sending:
 
     def sent(self, turn: Turn, message: Message) -> Steps[Outcome]:
         """Send, and send again what may be; the least certain outcome of it all."""
-        doubts: list[Failure] = []
-        tried: list[Outcome] = []
+        first = yield from self.once(turn, message)
+        if not isinstance(first, Failure):
+            return first
+        tried: list[Outcome] = [first]
 
         def attempt() -> Generator[Any, Any, Outcome]:
             outcome = yield from self.once(turn, message)
             tried.append(outcome)
-            doubt = doubt_in(outcome)
-            if doubt is not None:
-                doubts.append(doubt)
             return outcome
 
         retrying = Retrying(
@@ -94,8 +93,9 @@ class Sending:
             remaining=turn.deadline.remaining,
             allow=lambda failure: self._may_send_again(turn, failure),
         )
-        last = yield from retrying.steps(attempt, wait_step)
+        last = yield from retrying.steps(attempt, wait_step, first)
         # A later failure answers its own send only: one doubt makes the operation doubtful.
+        doubts = [doubt for doubt in map(doubt_in, tried) if doubt is not None]
         if doubts and isinstance(last, Failure):
             return doubts[-1]
         if isinstance(last, Failure) and last.unsent and not all(map(_is_unsent, tried)):
@@ -104,7 +104,7 @@ class Sending:
 
     def _may_send_again(self, turn: Turn, failure: Failure) -> bool:
         """With keys anything but a final no; without, only what provably was not executed."""
-        if turn.is_hurried and failure.unsent:
+        if turn.is_hurried and failure.unsent and failure.kind is not FailureKind.CONGESTED:
             return False
         if failure.certainty is not Certainty.UNKNOWN:
             return True
@@ -158,7 +158,7 @@ class Sending:
         if turn.lease.remaining() > timeout:
             return True
         renewed = Deadline(self._settings.clock, self._settings.lease)
-        ours = yield from transact(lambda tx: self._leases.renew(tx, turn.record))
+        ours = yield from transact_shared(lambda tx: self._leases.renew(tx, turn.record))
         if ours is None:
             return False
         turn.record, turn.lease = ours, renewed

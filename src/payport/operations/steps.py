@@ -40,6 +40,7 @@ __all__ = [
     "transact",
     "transact_grouped",
     "transact_patiently",
+    "transact_shared",
     "wait",
 ]
 
@@ -60,6 +61,11 @@ class Ports:
     provider: PaymentProvider | Router
     sleep: Callable[[float], None]
     grouped: Grouped | None = None
+
+    @property
+    def shared(self) -> Callable[[Callable[[Transaction], Any]], Any]:
+        """What carries out a unit of work that may share its transaction."""
+        return getattr(self.store, "transact_shared", self.store.transact)
 
     def call(self, function: Callable[[], Any]) -> Any:
         """
@@ -91,6 +97,11 @@ class AsyncPorts:
     grouped: AsyncGrouped | None = None
     threads: Threads | None = None
 
+    @property
+    def shared(self) -> Callable[[Callable[[Transaction], Any]], Awaitable[Any]]:
+        """See `Ports.shared`."""
+        return getattr(self.store, "transact_shared", self.store.transact)
+
     async def call(self, function: Callable[[], Any]) -> Any:
         """
         Call a function of the application's, and await what it returns if that can be.
@@ -119,6 +130,15 @@ def transact_grouped(work: Callable[[Transaction], T]) -> Steps[T]:
 def transact(work: Callable[[Transaction], T]) -> Steps[T]:
     """One transaction of the store."""
     result: T = yield lambda ports: ports.store.transact(work)
+    return result
+
+
+def transact_shared(work: Callable[[Transaction], T]) -> Steps[T]:
+    """
+    As `transact`; where transactions take turns, those who wait share one. Not for work that calls
+    anything of the application's: it may run in another thread. See `SharedStore`.
+    """
+    result: T = yield lambda ports: ports.shared(work)
     return result
 
 

@@ -69,7 +69,12 @@ DEFAULT_BREAKER: Final = BreakerPolicy()
 _UNWELL: Final = frozenset({FailureKind.UNAVAILABLE, FailureKind.UNKNOWN})
 #: What says neither that it is well nor that it is not.
 _SAYS_NOTHING: Final = frozenset(
-    {FailureKind.RATE_LIMITED, FailureKind.IN_PROGRESS, FailureKind.CIRCUIT_OPEN}
+    {
+        FailureKind.RATE_LIMITED,
+        FailureKind.IN_PROGRESS,
+        FailureKind.CIRCUIT_OPEN,
+        FailureKind.CONGESTED,
+    }
 )
 
 
@@ -123,10 +128,15 @@ class CircuitBreaker:
                 return BreakerState.CLOSED
             return BreakerState.HALF_OPEN if self._probing else BreakerState.OPEN
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether requests go out as always. Takes no lock: it may be told a moment late."""
+        return self._opened_at is None and self._locked is None
+
     def enter(self) -> Permit | Failure:
         """Ask to send: the permit, or the failure that says why nothing may be sent."""
-        if self._opened_at is None and self._locked is None:
-            return self._ordinary  # takes no lock: what it reads it may read a moment late
+        if self.is_closed:
+            return self._ordinary
         with self._lock:
             refused = self._refused()
             if refused is not None:

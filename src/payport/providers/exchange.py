@@ -132,11 +132,14 @@ class TransportError(Exception):
     Attributes:
         sent: Whether a byte of the request may have reached the provider. Only False proves that
             nothing was executed: the connection was refused, the name not found, TLS not agreed.
+        congested: Whether it was not even tried, because none of this process's own connections
+            was free in time: that says nothing of the provider.
     """
 
-    def __init__(self, message: str, *, sent: bool) -> None:
+    def __init__(self, message: str, *, sent: bool, congested: bool = False) -> None:
         super().__init__(message)
         self.sent = sent
+        self.congested: bool = congested and not sent
 
 
 class SendRefused(Exception):

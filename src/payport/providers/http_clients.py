@@ -38,9 +38,8 @@ __all__ = [
 #: taking it from there spares the way through httpx's streams.
 WHOLE: Final = "payport_whole"
 
-#: httpx's errors for requests of which no byte was written: no connection was made, or none was
-#: free.
-_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+#: httpx's errors for requests of which no byte was written, because no connection was made.
+_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout)
 
 
 class _NoCookies(httpx.Cookies):
@@ -115,6 +114,9 @@ def failures() -> tuple[type[Exception], ...]:
 
 def unanswered(error: Exception) -> TransportError:
     """One of `failures` in our words: above all, whether a byte of the request may have left."""
+    if isinstance(error, httpx.PoolTimeout):
+        message = "none of this process's connections was free in time; it was not sent"
+        return TransportError(message, sent=False, congested=True)
     sent = not _is_unsent(error)
     what = "the answer did not come back whole" if sent else "no connection was made"
     return TransportError(f"{what}: {type(error).__name__}", sent=sent)

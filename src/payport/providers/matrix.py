@@ -38,11 +38,16 @@ def described(spec: ProviderSpec) -> dict[str, object]:
         "idempotency": {
             "placement": keys.placement,
             "max_length": keys.max_length,
-            "life_seconds": None if keys.life is None else int(keys.life.total_seconds()),
+            "life_seconds": _seconds(keys.life),
             "scope": keys.scope,
             "replays_errors": keys.replays_errors,
+            "tells_replays": keys.tells_replays,
         },
         "webhooks": _webhooks(spec),
+        "events_kept_seconds": _seconds(spec.events_kept),
+        "takes_action_results": spec.takes_action_results,
+        "cancels_lost": spec.cancels_lost,
+        "currencies": None if spec.currencies is None else sorted(spec.currencies),
         "requests_per_second": {str(mode): rate for mode, rate in spec.rates.items()},
         "max_amount": limits.max_amount,
         "limits": {
@@ -51,10 +56,15 @@ def described(spec: ProviderSpec) -> dict[str, object]:
             "metadata_value_length": limits.metadata_value_length,
             "description_length": limits.description_length,
             "statement_descriptor_length": limits.statement_descriptor_length,
+            "token_length": limits.token_length,
         },
         "exponents": dict(sorted(spec.exponents.items())),
         "steps": dict(sorted(spec.steps.items())),
     }
+
+
+def _seconds(span: timedelta | None) -> int | None:
+    return None if span is None else int(span.total_seconds())
 
 
 def _yes(able: bool) -> str:  # noqa: FBT001 - a word for it
@@ -75,6 +85,20 @@ def _span(life: timedelta) -> str:
 
 def _errors(spec: ProviderSpec) -> str:
     return _yes(spec.idempotency.replays_errors) if spec.idempotency.has_keys else "-"
+
+
+def _replays(spec: ProviderSpec) -> str:
+    return _yes(spec.idempotency.tells_replays) if spec.idempotency.has_keys else "-"
+
+
+def _events(spec: ProviderSpec) -> str:
+    if not spec.has(Capability.LIST_EVENTS):
+        return "-"
+    return "for ever" if spec.events_kept is None else f"for {_span(spec.events_kept)}"
+
+
+def _currencies(spec: ProviderSpec) -> str:
+    return "not told" if spec.currencies is None else str(len(spec.currencies))
 
 
 def _resolution(spec: ProviderSpec) -> str:
@@ -115,8 +139,15 @@ def _metadata(spec: ProviderSpec) -> str:
 _TOLD: Final[Mapping[str, Callable[[ProviderSpec], str]]] = {
     "idempotency keys": _keys,
     "server errors are remembered": _errors,
+    "answers say that they are replays": _replays,
     "unknown outcomes": _resolution,
     "webhooks are": _webhooks,
+    "events can be listed": _events,
+    "the shop hands in what a customer's action brought": (
+        lambda spec: _yes(spec.takes_action_results)
+    ),
+    "a payment whose answer was lost can be ended": lambda spec: _yes(spec.cancels_lost),
+    "currencies": _currencies,
     "decimals unlike ISO 4217": lambda spec: _counts(spec.exponents) or "-",
     "multiples of minor units": lambda spec: _counts(spec.steps) or "-",
     "most minor units": lambda spec: str(spec.limits.max_amount),

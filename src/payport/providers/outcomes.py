@@ -92,7 +92,8 @@ Outcome: TypeAlias = Answer | Failure
 
 def failure_from_transport(error: TransportError) -> Failure:
     """Without a byte sent nothing was executed; after that, anything may have been."""
-    kind = FailureKind.UNKNOWN if error.sent else FailureKind.UNAVAILABLE
+    unsent = FailureKind.CONGESTED if error.congested else FailureKind.UNAVAILABLE
+    kind = FailureKind.UNKNOWN if error.sent else unsent
     return Failure(kind=kind, message=str(error), cause=error, unsent=not error.sent)
 
 

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from payport.domain.errors import ConfigurationError
 from payport.domain.identifiers import Environment
@@ -185,7 +185,7 @@ def _wrong(point: EntryPoint, loaded: object) -> str | None:
             f"version {API}: install the release of either package that fits the other"
         )
     # Types say so, and nothing makes another package run a type checker.
-    spec: object = loaded.spec
+    spec: Any = loaded.spec
     if not isinstance(spec, ProviderSpec):
         return f"{point.value} declares a {type(spec).__name__} and no ProviderSpec"
     if not callable(loaded.from_env) or not callable(loaded.credentials):

@@ -9,7 +9,7 @@ Its background thread is not used: a bucket is emptied by whoever asks next.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from payport.domain.errors import ConfigurationError
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["Allowance", "NoLimit", "Pace", "RateLimit", "rate_limit"]
 
 
+#: Milliseconds in which so many requests may go out.
+_WINDOW: Final = 1000
+
+
 class Pace(Protocol):
     """Says how long a request has to wait for its turn."""
 
@@ -26,11 +30,19 @@ class Pace(Protocol):
         """Take a turn and return 0, or return the seconds after which to ask again."""
         ...
 
+    def left(self) -> float:
+        """Seconds until a turn is free, for all that can be said now; takes none."""
+        ...
+
 
 class NoLimit:
     """Every request may go at once."""
 
     def wait(self) -> float:
+        """Return 0."""
+        return 0.0
+
+    def left(self) -> float:
         """Return 0."""
         return 0.0
 
@@ -58,9 +70,20 @@ class RateLimit:
             message = "a rate limit needs the package pyrate-limiter: it comes with each adapter"
             raise ConfigurationError(message, operation="Payport", field="rate_limit") from error
         self._item = RateItem
-        self._bucket = InMemoryBucket([Rate(per_second, 1000)])
+        self._most = per_second
+        self._bucket = InMemoryBucket([Rate(per_second, _WINDOW)])
         self._monotonic = monotonic
         self._lock = threading.Lock()
+
+    def left(self) -> float:
+        """Seconds until a turn is free; takes none."""
+        if self._bucket.count() < self._most:
+            return 0.0  # without the lock: whoever takes a turn asks again
+        with self._lock:
+            now = int(self._monotonic() * 1000)
+            self._bucket.leak(now)
+            first = self._bucket.peek(self._most - 1)
+            return 0.0 if first is None else max(1, first.timestamp + _WINDOW + 1 - now) / 1000
 
     def wait(self) -> float:
         """Take a turn and return 0, or return the seconds after which to ask again."""

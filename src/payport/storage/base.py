@@ -47,6 +47,7 @@ __all__ = [
     "Query",
     "RestorationKind",
     "RestorationRecord",
+    "SharedStore",
     "Store",
     "Transaction",
 ]
@@ -364,6 +365,18 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Free what this store opened itself."""
+        ...
+
+
+class SharedStore(Store, Protocol):
+    """A store whose transactions take turns, so that those who wait may share one."""
+
+    def transact_shared(self, work: Callable[[Transaction], T]) -> T:
+        """
+        As `transact`, in a transaction that other units of work may share, in another thread: for
+        work that neither minds where it runs nor calls anything of the application's. It is told
+        after the commit, and fails alone.
+        """
         ...
 
 

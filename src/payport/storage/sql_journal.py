@@ -172,7 +172,7 @@ class SqlJournal(SqlUnit):
             "this_lease_owner": old.lease_owner,
             "this_fencing": old.fencing,
         }
-        if not self._count(self._sql.swap_operation, {**rows.operation_changes(new), **this}):
+        if not self._count(self._sql.swap_operation, {**rows.operation_changes(new, old), **this}):
             raise StoreConflict(
                 "the operation was changed since it was read", operation="store.swap_operation"
             )

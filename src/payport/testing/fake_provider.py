@@ -13,11 +13,12 @@ fakes in front of one bank behave as two processes would: `FakeProvider(bank=oth
 from __future__ import annotations
 
 import zlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final, Protocol
 
-from payport.domain.errors import ConfigurationError
+from payport.domain.errors import ConfigurationError, WebhookRejected
 from payport.domain.identifiers import Environment
 from payport.domain.secrets import Secret
 from payport.operations.clock import Clock
@@ -209,6 +210,18 @@ class _Controls:
         outbox = self._setup.server.outbox
         return outbox.take(duplicate=duplicate, shuffle=shuffle, api_version=api_version)
 
+    @contextmanager
+    def _unknown_left_out(self) -> Generator[None]:
+        try:
+            yield
+        except WebhookRejected as rejected:
+            if self.bank.behaviour.signs_webhooks or rejected.status != _UNKNOWN:
+                raise
+
+
+#: What a hint of something unknown is answered.
+_UNKNOWN: Final = 404
+
 
 class FakeProvider(_Controls, SyncListingProvider[FakeAdapter], SyncEventsProvider[FakeAdapter]):
     """
@@ -258,6 +271,8 @@ class FakeProvider(_Controls, SyncListingProvider[FakeAdapter], SyncEventsProvid
         """
         Carry the bank's webhooks to a client and have them processed, until there are none left.
 
+        What is not signed is refused where the client does not know the object, and is gone then.
+
         Args:
             duplicate: How many more times each is delivered.
             shuffle: A seed: the order is then any.
@@ -268,12 +283,13 @@ class FakeProvider(_Controls, SyncListingProvider[FakeAdapter], SyncEventsProvid
         delivered = 0
         while requests := self.webhooks(duplicate=duplicate, shuffle=shuffle):
             for request in requests:
-                pay.webhooks.receive(
-                    body=request.body,
-                    headers=request.headers,
-                    url=request.url,
-                    provider=self.spec.name,
-                )
+                with self._unknown_left_out():
+                    pay.webhooks.receive(
+                        body=request.body,
+                        headers=request.headers,
+                        url=request.url,
+                        provider=self.spec.name,
+                    )
             pay.webhooks.process_due()
             delivered += len(requests)
         return delivered
@@ -315,12 +331,13 @@ class AsyncFakeProvider(
         delivered = 0
         while requests := self.webhooks(duplicate=duplicate, shuffle=shuffle):
             for request in requests:
-                await pay.webhooks.receive(
-                    body=request.body,
-                    headers=request.headers,
-                    url=request.url,
-                    provider=self.spec.name,
-                )
+                with self._unknown_left_out():
+                    await pay.webhooks.receive(
+                        body=request.body,
+                        headers=request.headers,
+                        url=request.url,
+                        provider=self.spec.name,
+                    )
             await pay.webhooks.process_due()
             delivered += len(requests)
         return delivered

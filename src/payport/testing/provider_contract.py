@@ -13,11 +13,12 @@ A harness puts the provider in front of a `payport.testing.Bank`, whose books ar
 `Harness`, and `FakeHarness` for one that is complete. What is listed in `lacks` must not be
 declared and has to be refused before anything is sent; everything else has to work. An async
 provider is tested through `payport.testing.blocking.Blocking`. Nothing here asks which provider it
-is.
+is. A red check says beneath its failure what to do.
 """
 
 from __future__ import annotations
 
+from payport.testing._provider_contract.advice import advised
 from payport.testing._provider_contract.captures import CaptureChecks
 from payport.testing._provider_contract.declarations import DeclarationChecks
 from payport.testing._provider_contract.doubts import DoubtChecks
@@ -39,6 +40,7 @@ from payport.testing._provider_contract.webhooks import WebhookChecks
 __all__ = ["FakeHarness", "Harness", "Merchant", "ProviderContract", "Rig", "Sent"]
 
 
+@advised
 class ProviderContract(
     DeclarationChecks,
     PaymentChecks,

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from payport.operations.steps import Steps, transact
+from payport.operations.steps import Steps, transact_patiently
 from payport.providers.events import EventsPage, EventsQuery
 from payport.providers.outcomes import Failure
 from payport.providers.spec import Capability
@@ -98,4 +98,5 @@ def _kept(session: Session, page: EventsPage) -> Steps[list[ReceiptStatus]]:
     def work(tx: Transaction) -> list[ReceiptStatus]:
         return [put(tx, session, row, now) for row in rows]
 
-    return (yield from transact(work))
+    # Whoever receives at this moment may insert the same rows, in another order.
+    return (yield from transact_patiently(work))

@@ -81,8 +81,9 @@ def note(session: Session, deliveries: Sequence[Delivery], now: datetime) -> Ste
     named = list(zip(refs, (one.tag for one in deliveries), strict=True))
 
     def work(tx: Transaction) -> tuple[Noted, bool]:
-        known = [one for one in named if _is_known(tx, session, account.id, *one)]
-        rows = [_row(session, account.id, ref, now) for ref, _ in known]
+        keys = [_key(tx, session, account.id, *one) for one in named]
+        known = [(key, ref) for key, ref in zip(keys, refs, strict=True) if key is not None]
+        rows = [_row(session, account.id, key, ref, now) for key, ref in known]
         new = [_noted(tx, row, now) for row in rows]
         noted = Noted([row.id for row in rows], is_new=any(new))
         return noted, len(known) == len(named)
@@ -103,21 +104,26 @@ def _refs(deliveries: Sequence[Delivery]) -> list[str]:
     return refs
 
 
-def _is_known(tx: Transaction, session: Session, account: str, ref: str, tag: str | None) -> bool:
-    """Whether a payment has the object, or an operation of ours at this account has the tag."""
+def _key(tx: Transaction, session: Session, account: str, ref: str, tag: str | None) -> str | None:
+    """
+    What the row of a hint is kept under: the object, where a payment has it; our tag, where an
+    operation at this account has that, so that whoever knows one tag fills one row and no more;
+    None where neither is known.
+    """
     name, environment = session.spec.name, session.environment
     payment = tx.payment_by_ref(name, account, ref)
     if payment is not None:
-        return payment.environment is environment
+        return f"hint:{ref}" if payment.environment is environment else None
     record = tx.operation_by_key(tag) if tag is not None else None
     here = (name, account, environment)
-    return record is not None and (record.provider, record.account, record.environment) == here
+    if record is None or (record.provider, record.account, record.environment) != here:
+        return None
+    return f"hint:{tag}"
 
 
-def _row(session: Session, account: str, ref: str, now: datetime) -> InboxRow:
-    """One for each object, whatever the hint says: somebody else may have worded it."""
+def _row(session: Session, account: str, key: str, ref: str, now: datetime) -> InboxRow:
+    """The row of a hint, whatever else the hint says: somebody else may have worded it."""
     name, environment = session.spec.name, session.environment
-    key = f"hint:{ref}"
     return InboxRow(
         id=f"inb_{digest((name, environment, key))[:26]}",
         provider=name,

@@ -168,5 +168,8 @@ class AdyenHarness(Harness):
     def token(self, token: str) -> str | None:
         return token.replace("_", "").upper()
 
+    def action_result(self, reference: str) -> Mapping[str, str]:
+        return {"redirectResult": self.simulator.redirect_result(reference)}
+
     def decline(self, reason: DeclineReason) -> DeclineReason:
         return IN_ADYENS_WORDS.get(reason, reason)

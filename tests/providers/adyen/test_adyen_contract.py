@@ -17,6 +17,9 @@ LACKS = {
     Capability.FIND: "there is no search",
     Capability.LIST_PAYMENTS: "no request lists payments",
     Capability.LIST_REFUNDS: "no request lists refunds",
+    Capability.LIST_EVENTS: "no request lists webhooks",
+    Capability.PAYOUTS: "payouts are told by reports",
+    Capability.RETRIEVE_SUBJECT: "no request reads a payout",
 }
 
 

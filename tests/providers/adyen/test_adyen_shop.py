@@ -34,7 +34,16 @@ ENCRYPTED = {
         "encryptedSecurityCode": "test_737",
         "holderName": "John Smith",
     },
-    "browserInfo": {"userAgent": "Mozilla/5.0", "acceptHeader": "*/*"},
+    "browserInfo": {
+        "userAgent": "Mozilla/5.0",
+        "acceptHeader": "*/*",
+        "language": "nl-NL",
+        "colorDepth": 24,
+        "screenHeight": 723,
+        "screenWidth": 1536,
+        "timeZoneOffset": 0,
+        "javaEnabled": True,
+    },
     "storePaymentMethod": False,
     "clientStateDataIndicator": True,
 }

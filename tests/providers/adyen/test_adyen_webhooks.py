@@ -280,8 +280,8 @@ def test_a_batch_that_does_not_say_which_environment_is_rejected(live: Any) -> N
 
 @pytest.mark.parametrize("success", ["yes", "True", "", None, True, 1], ids=repr)
 def test_success_is_a_word_or_nothing_is_believed(success: Any) -> None:
+    one = {**item("AUTHORISATION"), "success": success}
     with pytest.raises(WebhookRejected):
-        one = {**item("AUTHORISATION"), "success": success}
         provider().parse_webhook(signed(batch(one)), now=NOW)
 
 
@@ -292,8 +292,8 @@ def test_an_item_without_what_every_item_has_is_rejected(name: str) -> None:
             name in {"eventCode", "merchantAccountCode"} and value == "2026-03-01T12:00:00"
         ):
             continue
+        one = {**item("AUTHORISATION"), name: value}
         with pytest.raises(WebhookRejected):
-            one = {**item("AUTHORISATION"), name: value}
             provider().parse_webhook(signed(batch(one)), now=NOW)
 
 
@@ -320,8 +320,8 @@ def test_a_notice_of_another_shape_is_verified_whole() -> None:
     for headers in ({}, {"HmacSignature": "AAAA"}):
         with pytest.raises(WebhookRejected):
             provider().parse_webhook(WebhookRequest(body=request.body, headers=headers), now=NOW)
+    changed = WebhookRequest(body=request.body + b" ", headers=request.headers)
     with pytest.raises(WebhookRejected):
-        changed = WebhookRequest(body=request.body + b" ", headers=request.headers)
         provider().parse_webhook(changed, now=NOW)
 
 

@@ -1,5 +1,5 @@
 import pytest
-from adyen_shop import Shop
+from simulated_adyen import Shop
 
 
 @pytest.fixture

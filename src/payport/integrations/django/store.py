@@ -174,13 +174,16 @@ class DjangoStore:
             _make_durable(database, target.place)
             bound.durable = True
         if not target.checked:
-            with transaction.atomic(self.using, durable=True):
-                try:
-                    guarded(target.place, lambda: _check(bound.connection, self.using))
-                finally:
-                    bound.connection.rollback()
+            _guarded(target.place, lambda: self._check(target, bound.connection))
             target.checked = True
         return bound.connection
+
+    def _check(self, target: _Target, connection: sa.Connection) -> None:
+        with transaction.atomic(self.using, durable=True):
+            try:
+                guarded(target.place, lambda: _check(connection, self.using))
+            finally:
+                connection.rollback()
 
     def __reduce__(self) -> NoReturn:
         unpicklable(self)

@@ -169,6 +169,8 @@ def _attempt(item: Item, ref: str, status: AttemptStatus, held: Money) -> Attemp
 
 def _capture(failed: CaptureStatus | None = None) -> _Translation:
     def translate(item: Item) -> Facts | None:
+        if failed is not None and not item.success:
+            return None
         status = failed or (CaptureStatus.SUCCEEDED if item.success else CaptureStatus.FAILED)
         reference = item.reference
         # An automatic capture is the payment's own, and goes by its id.
@@ -193,9 +195,11 @@ def _capture(failed: CaptureStatus | None = None) -> _Translation:
     return translate
 
 
-def _refunded(failed: RefundStatus | None = None) -> _Translation:
+def _refunded(fixed: RefundStatus | None = None) -> _Translation:
     def translate(item: Item) -> Facts | None:
-        status = failed or (RefundStatus.SUCCEEDED if item.success else RefundStatus.FAILED)
+        if fixed is not None and not item.success:
+            return None
+        status = fixed or (RefundStatus.SUCCEEDED if item.success else RefundStatus.FAILED)
         return _about(item, refunds=(_refund(item, status),))
 
     return translate
@@ -268,6 +272,8 @@ _STAGES: Final = {code: rank for rank, code in enumerate(DISPUTES)}
 
 
 def _disputed(item: Item) -> Facts | None:
+    if not item.success:
+        return None
     more = object_in(item.document, "additionalData")
     status = DISPUTES[item.code]
     if item.code in _DECIDED_BY_STATUS:

@@ -76,6 +76,10 @@ _LACKS: Final[frozenset[Capability]] = frozenset(
         Capability.FIND,
         Capability.LIST_PAYMENTS,
         Capability.LIST_REFUNDS,
+        Capability.LIST_EVENTS,
+        # What is paid out is told by reports, and by other webhooks than these.
+        Capability.PAYOUTS,
+        Capability.RETRIEVE_SUBJECT,
     }
 )
 

@@ -142,6 +142,13 @@ class Harness(abc.ABC):
         """
         return token
 
+    def action_result(self, reference: str) -> Mapping[str, str]:
+        """
+        What comes back with a customer who authenticated for the payment of this reference. Only
+        asked of providers that take it from the application.
+        """
+        raise NotImplementedError(f"what comes back with the customer of {reference}?")
+
     def decline(self, reason: DeclineReason) -> DeclineReason:
         """As what one of the bank's reasons arrives, where the provider has fewer words."""
         return reason

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -17,9 +18,12 @@ from payport.domain.declines import (
     DeclineReason,
     DeclineSource,
 )
+from payport.domain.errors import UnsupportedOperation
 from payport.domain.facts import AttemptStatus
+from payport.domain.frozen import FrozenMapping
 from payport.domain.outcomes import FailureKind
 from payport.domain.payment_intent import PaymentStatus
+from payport.providers.commands import ConfirmPayment
 from payport.providers.exchange import Call
 from payport.providers.outcomes import Answer, Failure
 from payport.providers.spec import Capability
@@ -147,6 +151,30 @@ class PaymentChecks(Checks):
         merchant.bank.authenticate(sale.reference)
         sale.catch_up()
         assert sale.intent.status is PaymentStatus.SUCCEEDED
+        sale.check_books(sale.amount.minor)
+
+    def test_what_an_action_brought_is_handed_in_where_the_provider_takes_it(
+        self, merchant: Merchant
+    ) -> None:
+        sale = merchant.sale().paid(Tokens.AUTHENTICATE)
+        ask = sale.confirmation(Tokens.AUTHENTICATE)
+        takes = merchant.spec.takes_action_results
+        brought = merchant.harness.action_result(sale.reference) if takes else {"result": "it"}
+        command = ask.command
+        assert isinstance(command, ConfirmPayment)
+        command = replace(command, action_result=FrozenMapping(brought))
+        ask = replace(ask, command=command)
+        if not takes:
+            before = len(merchant.sent)
+            with pytest.raises(UnsupportedOperation):
+                sale.send(ask)
+            assert len(merchant.sent) == before, "it was refused after something was sent"
+            return
+        assert not merchant.provider.render(ask.command, ask.key).storable, "it works once"
+        for _ in range(2):
+            sale.done(ask)
+            assert sale.intent.status is PaymentStatus.SUCCEEDED
+        assert len(sale.objects) == len(sale.intent.attempts) == 1
         sale.check_books(sale.amount.minor)
 
     def test_a_failed_authentication_is_a_decline(self, merchant: Merchant) -> None:

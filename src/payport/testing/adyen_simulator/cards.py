@@ -9,7 +9,7 @@ are taken as encrypted numbers (`test_pm_card_partial`) and as ids of stored pay
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from payport.testing.adyen_simulator.refusals import OUTCOMES, decline_code
@@ -18,6 +18,7 @@ from payport.testing.tokens import CARDS, Card, Challenge, Refunds
 __all__ = [
     "HOLDERS",
     "METHODS",
+    "NATIVE",
     "Look",
     "card_for",
     "look_of",
@@ -70,6 +71,8 @@ _NATIVE: Final = (
     *("4917610000000000", "4871049999999910", "4035501428146300"),
     *("5201281505129736", "5454545454545454"),
 )
+#: What the bank knows those by.
+NATIVE: Final = "adyen_native"
 #: What holders' names make of modifications. https://docs.adyen.com/development-resources/testing
 HOLDERS: Final[dict[str, Card]] = {
     "capture failed": Card(captures_stay=False),
@@ -117,7 +120,7 @@ def card_for(number: str, holder: str | None, requested: str | None) -> tuple[st
     if number in _REDIRECTED:
         return "adyen_redirected", Card(challenge=Challenge.REDIRECT)
     if number in _NATIVE:
-        return "adyen_native", Card(challenge=Challenge.CLIENT_TOKEN)
+        return NATIVE, Card(challenge=Challenge.CLIENT_TOKEN)
     return "adyen_ok", Card()
 
 
@@ -149,7 +152,6 @@ def registered() -> dict[str, Card]:
     cards |= {f"adyen_holder_{name.replace(' ', '_')}": card for name, card in HOLDERS.items()}
     cards |= {f"adyen_method_{name}": card for name, card in METHODS.items()}
     cards["adyen_redirected"] = Card(challenge=Challenge.REDIRECT)
-    cards["adyen_native"] = Card(challenge=Challenge.CLIENT_TOKEN)
+    cards[NATIVE] = Card(challenge=Challenge.CLIENT_TOKEN)
     cards["adyen_ok"] = Card()
-    # A card that was taken for another is known under both names.
-    return {**cards, "adyen_declined": replace(_OUTCOMES["2"])}
+    return cards

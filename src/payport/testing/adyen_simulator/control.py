@@ -35,7 +35,7 @@ class AdyenControl(Control):
     def _events(self, fields: Doc) -> Doc:
         del fields
         with self._adyen.bank.open():
-            kept = self._adyen.server.desks.notifications.kept
+            kept = self._adyen.server.desks.telling.kept
             return {
                 "events": [
                     {"id": notice.id, "type": notice.type, "success": notice.item["success"]}

@@ -16,6 +16,7 @@ from payport.testing.adyen_simulator.parameters import PARAMETERS
 from payport.testing.adyen_simulator.payments_desk import PaymentsDesk
 from payport.testing.adyen_simulator.routes import Route
 from payport.testing.adyen_simulator.sessions_desk import SessionsDesk
+from payport.testing.adyen_simulator.telling import Telling
 from payport.testing.adyen_simulator.validation import checked
 from payport.testing.bank.bank import Bank
 from payport.testing.bank.records import Refused
@@ -30,6 +31,7 @@ class Desks:
 
     Attributes:
         memory: What is kept beside the bank.
+        telling: What was told.
         notifications: What is told of changes.
         methods, payments, modifications, sessions: The parts, for settings of the account.
     """
@@ -38,10 +40,11 @@ class Desks:
         bank.vault.cards.update(registered())
         memory = Memory(bank)
         self.memory: Memory = memory
-        self.notifications: Notifications = Notifications(memory)
+        self.telling: Telling = Telling(memory)
+        self.notifications: Notifications = Notifications(memory, self.telling)
         self.methods: Methods = Methods(memory)
         self.payments: PaymentsDesk = PaymentsDesk(bank, memory, self.methods)
-        self.modifications: ModificationsDesk = ModificationsDesk(bank, memory, self.notifications)
+        self.modifications: ModificationsDesk = ModificationsDesk(bank, memory, self.telling)
         self.sessions: SessionsDesk = SessionsDesk(memory, self.methods, self.payments)
         stored = MethodsDesk(memory, self.methods)
         self.notifications.on_held = self.payments.on_held

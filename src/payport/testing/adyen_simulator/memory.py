@@ -138,7 +138,7 @@ class Memory:
     def __init__(self, bank: Bank) -> None:
         self.bank = bank
         self.vault: Vault = bank.vault
-        self.seed = f"adyen:{bank.account}"
+        self.seed: str = f"adyen:{bank.account}"
         self.accounts: list[str] = [bank.account]
         self.by_psp: dict[str, Paid] = {}
         self.by_payment: dict[str, Paid] = {}

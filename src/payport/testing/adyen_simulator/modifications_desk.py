@@ -13,7 +13,7 @@ from payport.testing.adyen_simulator.amounts import amount_from, amount_on_wire
 from payport.testing.adyen_simulator.asking import Ask
 from payport.testing.adyen_simulator.errors import invalid
 from payport.testing.adyen_simulator.memory import Memory, Modification, Paid
-from payport.testing.adyen_simulator.notifications import Notifications
+from payport.testing.adyen_simulator.telling import Telling
 from payport.testing.bank.bank import Bank
 from payport.testing.bank.records import Refused, State
 from payport.testing.simulation.documents import Doc
@@ -36,10 +36,10 @@ class ModificationsDesk:
             capture releases the rest.
     """
 
-    def __init__(self, bank: Bank, memory: Memory, notifications: Notifications) -> None:
+    def __init__(self, bank: Bank, memory: Memory, telling: Telling) -> None:
         self._bank = bank
         self._memory = memory
-        self._tell = notifications
+        self._telling = telling
         self.several_captures: bool = False
 
     def captures(self, ask: Ask) -> Doc:
@@ -56,7 +56,7 @@ class ModificationsDesk:
             )
         except Refused as error:
             reason = _TOO_MUCH if error.code == "capture_too_large" else _capture_reason(paid)
-            self._tell.failed(paid, request, amount, reason)
+            self._telling.failed(paid, request, amount, reason)
         else:
             paid.made[capture.ref] = request
             self._memory.vault.name(payment, request.psp)
@@ -104,7 +104,7 @@ class ModificationsDesk:
         if found:
             self._cancel(ask, (open_ones or found)[-1], request)
         else:
-            self._tell.unknown(wanted, ask.account, request, _NOT_FOUND)
+            self._telling.unknown(wanted, ask.account, request, _NOT_FOUND)
         body: Doc = {
             "merchantAccount": ask.account,
             "paymentReference": wanted,
@@ -129,7 +129,7 @@ class ModificationsDesk:
             )
         except Refused:
             reason = _TOO_MUCH if payment.taken else _NOT_CAPTURED
-            self._tell.failed(paid, request, amount, reason, action="refund")
+            self._telling.failed(paid, request, amount, reason, action="refund")
         else:
             paid.made[refund.ref] = request
             self._memory.vault.name(payment, request.psp)
@@ -143,7 +143,7 @@ class ModificationsDesk:
         except Refused:
             paid.canceling = before
             amount = payment.authorized or payment.order.amount
-            self._tell.failed(paid, request, amount, _NOT_CANCELABLE, action="cancel")
+            self._telling.failed(paid, request, amount, _NOT_CANCELABLE, action="cancel")
 
     # -- read and worded ------------------------------------------------------------------------
 

@@ -1,22 +1,22 @@
 """
-What Adyen tells of each change: notification items, handed on to whoever delivers them.
+What Adyen tells of each change of the bank's: nothing of payments that wait for the shopper, nor of
+captures that nobody asked for, unless the account wants those (`tells_automatic_captures`).
 
-An item is what it was when it happened: nobody changes what was told. It says nothing of payments
-that wait for the shopper, nor of captures that nobody asked for, unless the account wants those
-(`tells_automatic_captures`). https://docs.adyen.com/development-resources/webhooks/webhook-types
+https://docs.adyen.com/development-resources/webhooks/webhook-types
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Final
+from dataclasses import replace
+from typing import Final, TypeVar
 
 from payport.testing.adyen_simulator.amounts import amount_on_wire
 from payport.testing.adyen_simulator.answers import auth_code, tokenization
 from payport.testing.adyen_simulator.disputes import told_of_dispute
 from payport.testing.adyen_simulator.memory import Memory, Modification, Paid, Stored
 from payport.testing.adyen_simulator.refusals import outcome_of
+from payport.testing.adyen_simulator.telling import Telling
 from payport.testing.bank.records import (
     Capture,
     Change,
@@ -24,32 +24,13 @@ from payport.testing.bank.records import (
     Happening,
     Refund,
 )
-from payport.testing.bank.vault import moment
 from payport.testing.simulation.documents import Doc
 from payport.testing.tokens import Refunds
 
-__all__ = ["Notice", "Notifications"]
+__all__ = ["Notifications"]
 
 _H = Happening
 _TIMED_OUT: Final = "customer_timed_out"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """
-    One thing that Adyen tells.
-
-    Attributes:
-        id: What the simulator knows it by; it is not told.
-        type: The `eventCode`.
-        item: The `NotificationRequestItem`, not signed.
-        additional: Its `additionalData`, which the signature goes into.
-    """
-
-    id: str
-    type: str
-    item: Doc = field(repr=False)
-    additional: dict[str, str] = field(repr=False)
 
 
 class Notifications:
@@ -57,17 +38,14 @@ class Notifications:
     Turns the bank's changes into items.
 
     Attributes:
-        kept: All of them, oldest first.
-        listeners: Called with each.
         on_held: Called with each payment that was authorised.
         tells_automatic_captures: Whether captures that nobody asked for are told.
         tells_recurring_contracts: Whether stored methods are told, as an account may ask for.
     """
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: Memory, telling: Telling) -> None:
         self._memory = memory
-        self.kept: list[Notice] = []
-        self.listeners: list[Callable[[Notice], None]] = []
+        self._telling = telling
         self.on_held: Callable[[Paid], None] = lambda _: None
         self.tells_automatic_captures: bool = False
         self.tells_recurring_contracts: bool = True
@@ -123,7 +101,9 @@ class Notifications:
             more |= tokenization(stored)
         amount = payment.authorized
         about: Doc = {"pspReference": paid.psp, "operations": operations}
-        self._tell("AUTHORISATION", paid, amount, change.at, about, more=more, reason=reason)
+        self._telling.tell(
+            "AUTHORISATION", paid, amount, change.at, about, more=more, reason=reason
+        )
         if stored is not None and self.tells_recurring_contracts:
             self._contract(paid, stored, change.at)
         self.on_held(paid)
@@ -151,7 +131,7 @@ class Notifications:
             "recurring.recurringDetailReference": stored.id,
             "shopperReference": stored.shopper,
         }
-        self._tell("RECURRING_CONTRACT", paid, 0, at, about, more=more)
+        self._telling.tell("RECURRING_CONTRACT", paid, 0, at, about, more=more)
 
     def _refused(self, paid: Paid, change: Change) -> None:
         payment = paid.payment
@@ -159,57 +139,47 @@ class Notifications:
         about: Doc = {"pspReference": paid.psp}
         if payment.decline == _TIMED_OUT:
             more = {"paymentMethodVariant": paid.asked.look.brand}
-            self._tell("OFFER_CLOSED", paid, amount, change.at, about, more=more)
+            self._telling.tell("OFFER_CLOSED", paid, amount, change.at, about, more=more)
             return
         refusal = outcome_of(payment.decline)
         more = self._of_sale(paid)
         if paid.asked.look.is_card:
             more["refusalReasonRaw"] = refusal.network
         reason = refusal.reason or ""
-        self._tell(
+        self._telling.tell(
             "AUTHORISATION", paid, amount, change.at, about, ok=False, more=more, reason=reason
         )
 
     def _expired(self, paid: Paid, change: Change) -> None:
         amount = paid.payment.authorized
-        self._tell("EXPIRE", paid, amount, change.at, {"pspReference": paid.psp})
+        self._telling.tell("EXPIRE", paid, amount, change.at, {"pspReference": paid.psp})
 
     def _voided(self, paid: Paid, change: Change) -> None:
-        request, paid.canceling = paid.canceling, None
-        payment = paid.payment
-        self._decided(
-            paid,
-            request or Modification(event="CANCELLATION", psp=self._memory.new_psp()),
-            payment.authorized or payment.order.amount,
-            change.at,
-            action="cancel",
-        )
+        self._cancel_decided(paid, change.at)
 
     def _kept(self, paid: Paid, change: Change) -> None:
+        self._cancel_decided(paid, change.at, "Transaction can't be cancelled")
+
+    def _cancel_decided(self, paid: Paid, at: int, why: str | None = None) -> None:
         request, paid.canceling = paid.canceling, None
-        payment = paid.payment
-        if request is not None:
-            amount = payment.authorized or payment.order.amount
-            why = "Transaction can't be cancelled"
-            self._decided(paid, request, amount, change.at, why, action="cancel")
+        if request is None:
+            request = Modification(event="CANCELLATION", psp=self._memory.new_psp())
+        amount = paid.payment.authorized or paid.payment.order.amount
+        self._telling.decided(paid, request, amount, at, why, action="cancel")
 
     # -- captures and refunds -------------------------------------------------------------------
 
     def _captured(self, paid: Paid, change: Change) -> None:
-        for capture in change.effects:
-            if not isinstance(capture, Capture):
-                continue
+        for capture in _of(Capture, change):
             request = paid.made.get(capture.ref)
             if request is not None:
-                self._decided(paid, request, capture.amount, change.at)
+                self._telling.decided(paid, request, capture.amount, change.at)
             elif self.tells_automatic_captures or paid.by_merchant:
                 by_itself = Modification(event="CAPTURE", psp=self._memory.psp(capture.ref))
-                self._decided(paid, by_itself, capture.amount, change.at)
+                self._telling.decided(paid, by_itself, capture.amount, change.at)
 
     def _capture_failed(self, paid: Paid, change: Change) -> None:
-        for capture in change.effects:
-            if not isinstance(capture, Capture):
-                continue
+        for capture in _of(Capture, change):
             request = paid.made.get(capture.ref) or Modification(
                 event="CAPTURE", psp=self._memory.psp(capture.ref)
             )
@@ -217,22 +187,19 @@ class Notifications:
                 failed = Modification(
                     event="CAPTURE_FAILED", psp=request.psp, reference=request.reference
                 )
-                self._decided(
+                self._telling.decided(
                     paid, failed, capture.amount, change.at, "Capture Failed", happened=True
                 )
             else:
-                self._decided(paid, request, capture.amount, change.at, "Refused")
+                self._telling.decided(paid, request, capture.amount, change.at, "Refused")
 
     def _refunded(self, paid: Paid, change: Change) -> None:
-        for refund in change.effects:
-            if isinstance(refund, Refund):
-                request = self._refund_request(paid, refund)
-                self._decided(paid, request, refund.amount, change.at, action="refund")
+        for refund in _of(Refund, change):
+            request = self._refund_request(paid, refund)
+            self._telling.decided(paid, request, refund.amount, change.at, action="refund")
 
     def _refund_failed(self, paid: Paid, change: Change) -> None:
-        for refund in change.effects:
-            if not isinstance(refund, Refund):
-                continue
+        for refund in _of(Refund, change):
             request = self._refund_request(paid, refund)
             event, why, happened = request.event, "Refused", False
             if refund.round > 1:
@@ -240,7 +207,7 @@ class Notifications:
             elif paid.payment.card is not None and paid.payment.card.refunds is Refunds.FAIL:
                 event, why, happened = "REFUND_FAILED", "Refund Failed", True
             told = Modification(event=event, psp=request.psp, reference=request.reference)
-            self._decided(
+            self._telling.decided(
                 paid, told, refund.amount, change.at, why, happened=happened, action="refund"
             )
 
@@ -248,84 +215,34 @@ class Notifications:
         made = paid.made.get(refund.ref)
         return made or Modification(event="REFUND", psp=self._memory.psp(refund.ref))
 
-    # -- what was not done ----------------------------------------------------------------------
-
-    def failed(
-        self, paid: Paid, request: Modification, amount: int, why: str, *, action: str | None = None
-    ) -> None:
-        """Tell that a modification that was acknowledged was not carried out."""
-        vault = self._memory.vault
-        vault.name(paid.payment, request.psp)
-        vault.later(
-            vault.behaviour.decides_after,
-            lambda: self._decided(paid, request, amount, vault.stamp(), why, action=action),
-        )
-
-    def unknown(self, reference: str, account: str, request: Modification, why: str) -> None:
-        """Tell that there is nothing that could be modified."""
-        vault = self._memory.vault
-        item: Doc = {
-            "amount": {"currency": "EUR", "value": 0},
-            "merchantAccountCode": account,
-            "merchantReference": request.reference or reference,
-            "pspReference": request.psp,
-        }
-        vault.later(
-            vault.behaviour.decides_after,
-            lambda: self._add(request.event, item, {}, vault.stamp(), ok=False, reason=why),
-        )
-
-    def _decided(
-        self,
-        paid: Paid,
-        request: Modification,
-        amount: int,
-        at: int,
-        why: str | None = None,
-        *,
-        happened: bool | None = None,
-        action: str | None = None,
-    ) -> None:
-        """Tell how a modification ended: well unless there is a reason why not."""
-        more = {"paymentMethodVariant": paid.asked.look.brand}
-        if request.event == "CANCEL_OR_REFUND":
-            more["originalMerchantReference"] = paid.asked.reference
-            if action is not None:
-                more["modification.action"] = action
-        about: Doc = {"pspReference": request.psp, "originalReference": paid.psp}
-        if request.reference is not None:
-            about["merchantReference"] = request.reference
-        ok = why is None if happened is None else happened
-        self._tell(request.event, paid, amount, at, about, ok=ok, more=more, reason=why or "")
-
     # -- disputes and others --------------------------------------------------------------------
 
     def _disputed(self, paid: Paid, change: Change) -> None:
-        for dispute in change.effects:
-            if isinstance(dispute, Dispute):
-                before = self._memory.dispute_rounds.setdefault(dispute.ref, [])
-                for told in told_of_dispute(paid, dispute, before):
-                    about: Doc = {
-                        "pspReference": self._memory.dispute_psp(paid.payment, dispute),
-                        "originalReference": paid.psp,
-                    }
-                    amount, reason = dispute.amount, told.reason
-                    self._tell(
-                        told.event, paid, amount, change.at, about, more=told.more, reason=reason
-                    )
-                before.append(dispute.state)
+        for dispute in _of(Dispute, change):
+            before = self._memory.dispute_rounds.setdefault(dispute.ref, [])
+            about: Doc = {
+                "pspReference": self._memory.dispute_psp(paid.payment, dispute),
+                "originalReference": paid.psp,
+            }
+            for told in told_of_dispute(paid, dispute, before):
+                self._telling.tell(
+                    *(told.event, paid, dispute.amount, change.at, about),
+                    more=told.more,
+                    reason=told.reason,
+                )
+            before.append(dispute.state)
 
     def _loose(self, change: Change) -> None:
         """What a test announced, about no payment: an event that nobody here knows."""
-        if change.what is _H.PAYOUT_PAID:
-            return
+        if isinstance(change.what, Happening):
+            return  # a payout's turn: those are told in reports, and by another API's webhooks
         item: Doc = {
             "amount": {"currency": "EUR", "value": 0},
             "merchantAccountCode": self._memory.bank.account,
             "merchantReference": "",
             "pspReference": self._memory.new_psp(),
         }
-        self._add(str(change.what), item, {}, change.at, ok=True, reason="")
+        self._telling.add(str(change.what), item, {}, change.at, ok=True, reason="")
 
     # -- worded ---------------------------------------------------------------------------------
 
@@ -344,36 +261,10 @@ class Notifications:
                 more[name] = value
         return more | {f"metadata.{name}": value for name, value in asked.metadata.items()}
 
-    def _tell(
-        self,
-        event: str,
-        paid: Paid,
-        amount: int,
-        at: int,
-        about: Doc,
-        *,
-        ok: bool = True,
-        more: dict[str, str] | None = None,
-        reason: str = "",
-    ) -> None:
-        item: Doc = {
-            "amount": amount_on_wire(amount, paid.currency),
-            "merchantAccountCode": paid.asked.account,
-            "merchantReference": paid.asked.reference,
-            "paymentMethod": paid.asked.look.brand,
-            **about,
-        }
-        self._add(event, item, more or {}, at, ok=ok, reason=reason)
 
-    def _add(
-        self, event: str, item: Doc, more: dict[str, str], at: int, *, ok: bool, reason: str
-    ) -> None:
-        item["eventCode"] = event
-        item["eventDate"] = moment(at).isoformat(timespec="seconds")
-        item["reason"] = reason
-        item["success"] = "true" if ok else "false"
-        ref = self._memory.vault.new_ref("bn")
-        notice = Notice(id=ref, type=event, item=item, additional=more)
-        self.kept.append(notice)
-        for listener in self.listeners:
-            listener(notice)
+E = TypeVar("E", Capture, Refund, Dispute)
+
+
+def _of(kind: type[E], change: Change) -> list[E]:
+    """The effects of a kind that changed."""
+    return [effect for effect in change.effects if isinstance(effect, kind)]

@@ -23,7 +23,7 @@ from payport.domain.errors import ConfigurationError
 from payport.domain.identifiers import Environment
 from payport.domain.secrets import Secret
 from payport.providers.deliveries import WebhookRequest
-from payport.testing.adyen_simulator.notifications import Notice, Notifications
+from payport.testing.adyen_simulator.telling import Notice, Telling
 from payport.testing.bank.bank import Bank
 from payport.testing.bank.vault import MICROSECOND
 from payport.testing.simulation.documents import Doc, encode
@@ -76,14 +76,13 @@ def signature(secret: str, item: Doc) -> str:
 class Outbox:
     """What is to be delivered. Shared by all who stand in front of one bank."""
 
-    def __init__(self, bank: Bank, notifications: Notifications) -> None:
+    def __init__(self, bank: Bank, telling: Telling) -> None:
         self._bank = bank
         self._pending: deque[Notice] = deque()
-        self.batch: int = MOST_ITEMS
         self.sending: Sending[Notice] = Sending(
-            bank, signed=self._to_address, wait=_wait, is_over=_is_over, batch=self.batch
+            bank, signed=self._to_address, wait=_wait, is_over=_is_over, batch=MOST_ITEMS
         )
-        notifications.listeners.append(self._add)
+        telling.listeners.append(self._add)
 
     @property
     def endpoints(self) -> list[Endpoint[Notice]]:
@@ -117,7 +116,7 @@ class Outbox:
         if shuffle is not None:
             # Chance that a test can repeat, not chance that anybody's money depends on.
             random.Random(shuffle).shuffle(notices)  # noqa: S311
-        most = batch or self.batch
+        most = batch or self.sending.batch
         return [
             self.signed(notices[start : start + most]) for start in range(0, len(notices), most)
         ]

@@ -2,8 +2,8 @@
 Which fields each request takes, of what kind, and what becomes of those that do nothing here.
 
 The names are those of Adyen's description of its Checkout API, version 72. A field is used, or it
-only says something and is checked for its kind (`TOLD`), or it would change what happens in ways
-that are not simulated: those are refused (`NOT_SIMULATED`).
+only says something and is checked for its kind, or it would change what happens in ways
+that are not simulated: those are refused. What is inside objects is told in `shapes`.
 
 Kinds: `string`, `integer`, `boolean`, `object`, `array`, `strings` (an object of texts), `amount`,
 or words with `|` between them. A number after a colon is how long a text may be at most.
@@ -187,7 +187,7 @@ PARAMETERS: Final[dict[str, Parameters]] = {
             "shopperIP": "string",
             "shopperLocale": "string",
             "shopperReference": "string:256",
-            "store": "string:64",
+            "store": "string:16",
             "storeFiltrationMode": "exclusive|inclusive|skipFilter",
             "telephoneNumber": "string",
         },

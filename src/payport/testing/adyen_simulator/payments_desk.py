@@ -12,14 +12,15 @@ from typing import Any, Final, cast
 from payport.testing.adyen_simulator.amounts import amount_from
 from payport.testing.adyen_simulator.answers import answer, details_answer
 from payport.testing.adyen_simulator.asking import Ask
+from payport.testing.adyen_simulator.cards import NATIVE
 from payport.testing.adyen_simulator.errors import ApiError, invalid, missing, not_simulated
 from payport.testing.adyen_simulator.memory import Asked, Memory, Paid, Session
 from payport.testing.adyen_simulator.methods import Method, Methods
 from payport.testing.adyen_simulator.refusals import OUTCOMES
 from payport.testing.bank.bank import Bank
-from payport.testing.bank.records import Order, Payment, Refused, State
+from payport.testing.bank.records import Order, Payment, State
 from payport.testing.simulation.documents import Doc
-from payport.testing.tokens import Card
+from payport.testing.tokens import Card, Challenge
 
 __all__ = ["PaymentsDesk"]
 
@@ -53,7 +54,7 @@ class PaymentsDesk:
         shopper: str | None = params.get("shopperReference")
         told: Doc = params["paymentMethod"]
         method = self._methods.read(told, shopper, requested)
-        _check_recurring(params)
+        _check_terms(params)
         paid = self.make(params, method, ask)
         return answer(paid)
 
@@ -94,7 +95,7 @@ class PaymentsDesk:
         memory.shopper(shopper)
         amount, currency = amount_from(params["amount"])
         by_merchant, delay = self._captured(params)
-        card = _at_the_terms(method.card, params)
+        card = _at_the_terms(method, params)
         asked = Asked(
             reference=params["reference"],
             account=ask.account,
@@ -125,25 +126,19 @@ class PaymentsDesk:
         forced = ask.forced or (card if card is not method.card else None)
         try:
             payment = self._bank.payments_desk.create(order, confirm=True, forced=forced)
-        except Refused as error:
-            raise invalid("000", error.message) from error
         finally:
             memory.asked = None
-        paid = memory.paid_of(payment)
-        memory.by_psp.setdefault(paid.psp, paid)
-        return paid
+        return memory.paid_of(payment)
 
     def _captured(self, params: Doc) -> tuple[bool, int | None]:
         """Whether the merchant captures it, and otherwise after how many hours it is."""
         more: Doc = params.get("additionalData", {})
-        manual = more.get("manualCapture")
-        if manual is not None and str(manual).lower() == "true":
+        manual = str(more.get("manualCapture", "")).lower()
+        if manual == "true":
             return True, None
-        hours: int | None = params.get("captureDelayHours")
-        if hours is None and manual is None:
-            hours = self.delay
-        elif hours is None:
-            hours = self.delay or 0
+        hours: int | None = params.get("captureDelayHours", self.delay)
+        if hours is None and manual == "false":
+            hours = 0
         return hours is None, hours
 
     # -- captured later -------------------------------------------------------------------------
@@ -228,22 +223,34 @@ def _is_absent(params: Doc) -> bool:
     return params.get("recurringProcessingModel") != "CardOnFile"
 
 
-def _at_the_terms(card: Card, params: Doc) -> Card:
-    """The card as it behaves at these terms: nobody authenticates by mail or telephone."""
+def _at_the_terms(method: Method, params: Doc) -> Card:
+    """
+    The card as it behaves at these terms: nobody authenticates by mail or telephone, and test cards
+    do so in the shop's page only where that is preferred. The bank's own tokens always would.
+    """
+    card = method.card
+    if card.challenge is None:
+        return card
     asked: Doc = params.get("authenticationData", {})
-    never = asked.get("attemptAuthentication") == "never"
-    if card.challenge is not None and (params.get("shopperInteraction") == "Moto" or never):
+    if params.get("shopperInteraction") == "Moto" or asked.get("attemptAuthentication") == "never":
         return replace(card, challenge=None)
+    told: Doc = asked.get("threeDSRequestData", {})
+    native = told.get("nativeThreeDS", "disabled" if method.token == NATIVE else "preferred")
+    if native == "disabled" and card.challenge is Challenge.CLIENT_TOKEN:
+        return replace(card, challenge=Challenge.REDIRECT)
     return card
 
 
-def _check_recurring(params: Doc) -> None:
+def _check_terms(params: Doc) -> None:
     stores = bool(params.get("storePaymentMethod"))
     model = params.get("recurringProcessingModel")
     if stores and params.get("shopperReference") is None:
         raise missing("shopperReference")
     if stores and model is None:
         raise missing("recurringProcessingModel")
+    asked: Doc = params.get("authenticationData", {})
+    if asked.get("authenticationOnly"):
+        raise not_simulated("authenticationData.authenticationOnly")
     told: Doc = params["paymentMethod"]
     kind = told.get("type", "scheme")
     if stores and kind not in {"scheme", "card"}:

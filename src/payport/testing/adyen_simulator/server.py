@@ -51,7 +51,7 @@ class AdyenServer:
     def __init__(self, bank: Bank) -> None:
         self.bank = bank
         self.desks: Desks = Desks(bank)
-        self.outbox: Outbox = Outbox(bank, self.desks.notifications)
+        self.outbox: Outbox = Outbox(bank, self.desks.telling)
         self.rate_limit: int | None = None
         self.heard: list[Callable[[HttpRequest], None]] = []
         self.refuses_other_requests: bool = True

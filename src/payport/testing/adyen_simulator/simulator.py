@@ -15,10 +15,10 @@ metadata. It moves no money and opens no connection by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import urlencode
 
 from payport.domain.errors import ConfigurationError
@@ -26,25 +26,18 @@ from payport.domain.identifiers import Environment
 from payport.domain.secrets import Secret
 from payport.operations.clock import Clock
 from payport.providers.deliveries import WebhookRequest
-from payport.providers.exchange import Response
 from payport.testing.adyen_simulator.cards import Look
-from payport.testing.adyen_simulator.notifications import Notice
 from payport.testing.adyen_simulator.routes import MORE_OPERATIONS, VERSION
 from payport.testing.adyen_simulator.server import AdyenServer
+from payport.testing.adyen_simulator.telling import Notice
 from payport.testing.bank.bank import Bank
 from payport.testing.bank.behaviour import adyen_like
-from payport.testing.clock import FakeClock
-from payport.testing.script import Asked, Script, Scripted
 from payport.testing.simulation.documents import Doc
-from payport.testing.simulation.outbox import Endpoint
-from payport.testing.simulation.posting import Post
-from payport.testing.simulation.wire import HttpRequest
+from payport.testing.simulation.simulator import Simulator
 from payport.testing.tokens import Tokens
 
 if TYPE_CHECKING:
-    from payport.testing.fake_provider import AsyncReceives, Receives
     from payport.testing.simulation.asgi import AsgiApp
-    from payport.testing.simulation.transport import AsyncSimulatorTransport, SimulatorTransport
 
 __all__ = ["HMAC_KEY", "MERCHANT_ACCOUNT", "AdyenSimulator"]
 
@@ -53,7 +46,7 @@ HMAC_KEY: Final = "5a" * 32
 MERCHANT_ACCOUNT: Final = "SimulatedECOM"
 
 
-class AdyenSimulator:
+class AdyenSimulator(Simulator[Notice]):
     """
     Adyen, for tests.
 
@@ -64,7 +57,7 @@ class AdyenSimulator:
         account: The merchant account, the bank's name for it.
         signing_secrets: What webhooks are signed with, in hexadecimal digits: the latest signs.
         decides_after: How long it takes to decide captures, cancels and refunds; right after the
-            answer unless told. `None` cannot be told apart from that: see `decide_by_hand`.
+            answer unless told. See `bank.settle` for deciding earlier, and otherwise.
         first_number: What references are drawn from. Whoever keeps them for longer than the
             simulator runs, such as an application's inbox, needs others at its next start.
         more_accounts: Other merchant accounts of the same company.
@@ -87,6 +80,8 @@ class AdyenSimulator:
         server: What answers requests.
         script: What is scripted for requests of transports that were given no script of their own.
     """
+
+    operations: ClassVar[Collection[str]] = MORE_OPERATIONS
 
     def __init__(
         self,
@@ -129,9 +124,8 @@ class AdyenSimulator:
                 signing_secrets=signing_secrets or (HMAC_KEY,),
                 first_number=1 if first_number is None else first_number,
             )
-        self.bank = bank
         self.server: AdyenServer = bank.face(AdyenServer)
-        self.script: Script = self.new_script()
+        super().__init__(bank, self.server)
         desks = self.server.desks
         desks.memory.accounts += [one for one in more_accounts if one not in desks.memory.accounts]
         desks.payments.delay = capture_delay
@@ -141,33 +135,12 @@ class AdyenSimulator:
         self.server.refuses_other_requests = refuses_other_requests
         self.server.rate_limit = rate_limit
         if batch is not None:
-            self.server.outbox.batch = batch
+            self.server.outbox.sending.batch = batch
 
     def __repr__(self) -> str:
         return f"<AdyenSimulator {VERSION}: {self.bank!r}>"
 
     # -- how to reach it ------------------------------------------------------------------------
-
-    def transport(self, script: Script | None = None) -> SimulatorTransport:
-        """
-        A transport for `httpx.Client`.
-
-        Args:
-            script: What goes wrong with its requests alone; `self.script` unless passed.
-        """
-        from payport.testing.simulation.transport import (  # noqa: PLC0415 - httpx is optional
-            SimulatorTransport,
-        )
-
-        return SimulatorTransport(self.server, script or self.script)
-
-    def async_transport(self, script: Script | None = None) -> AsyncSimulatorTransport:
-        """A transport for `httpx.AsyncClient`; see `transport`."""
-        from payport.testing.simulation.transport import (  # noqa: PLC0415 - httpx is optional
-            AsyncSimulatorTransport,
-        )
-
-        return AsyncSimulatorTransport(self.server, script or self.script)
 
     def asgi(self) -> AsgiApp:
         """An ASGI application, with the control surface under `/_control/`."""
@@ -176,60 +149,15 @@ class AdyenSimulator:
 
         return AsgiApp(self.handle, AdyenControl(self))
 
-    def handle(self, request: HttpRequest) -> Response:
-        """
-        Answer a request; what transports and the application are made of.
-
-        Raises:
-            TransportError: The script says that no whole answer comes back.
-            Crash: The script says that the client dies.
-        """
-        return self.server.handle(request, self.script)
-
     # -- what goes wrong ------------------------------------------------------------------------
-
-    @staticmethod
-    def new_script() -> Script:
-        """A script that knows all operations, for one transport."""
-        return Script(more=MORE_OPERATIONS)
-
-    def next(self, operation: str, *scripted: Scripted) -> None:
-        """Script the next requests of an operation, one each; see `Script.next`."""
-        self.script.next(operation, *scripted)
-
-    def decide(self, function: Callable[[Asked], Scripted]) -> None:
-        """Have a function decide about every request; see `Script.decide`."""
-        self.script.decide(function)
 
     def forget_keys(self, *keys: str) -> None:
         """Forget idempotency keys before their time, all of them where none is named."""
         self.server.forget(*keys)
 
-    def revoke(self, api_key: str | Secret) -> None:
-        """Answer 401 to an API key from now on."""
-        self.server.revoke(api_key)
-
     def restrict(self, api_key: str | Secret, operations: Collection[str]) -> None:
         """Answer 403 to a key for all but these operations, such as `create_refund`."""
         self.server.restrict(api_key, operations)
-
-    def listen(self, listener: Callable[[HttpRequest], None]) -> None:
-        """Call `listener` with every request that arrives."""
-        self.server.heard.append(listener)
-
-    @property
-    def clock(self) -> FakeClock:
-        """
-        The bank's clock, for a test to advance.
-
-        Raises:
-            ConfigurationError: A clock was passed that nobody can advance.
-        """
-        clock = self.bank.clock
-        if not isinstance(clock, FakeClock):
-            message = "the clock that was passed is no FakeClock. Pass one, or none, to move time."
-            raise ConfigurationError(message, operation="AdyenSimulator", field="clock")
-        return clock
 
     # -- what shoppers do -----------------------------------------------------------------------
 
@@ -301,67 +229,3 @@ class AdyenSimulator:
             batch: How many items a request holds at most; as many as usual unless told.
         """
         return self.server.outbox.take(duplicate=duplicate, shuffle=shuffle, batch=batch)
-
-    def deliver(self, pay: Receives, *, duplicate: int = 0, shuffle: int | None = None) -> int:
-        """
-        Carry the webhooks to a `Payport` and have them processed, until there are none left.
-
-        Returns:
-            How many requests were delivered.
-        """
-        delivered = 0
-        while requests := self.webhooks(duplicate=duplicate, shuffle=shuffle):
-            for request in requests:
-                pay.webhooks.receive(body=request.body, headers=request.headers, url=request.url)
-            pay.webhooks.process_due()
-            delivered += len(requests)
-        return delivered
-
-    async def adeliver(
-        self, pay: AsyncReceives, *, duplicate: int = 0, shuffle: int | None = None
-    ) -> int:
-        """`deliver`, to an `AsyncPayport`."""
-        delivered = 0
-        while requests := self.webhooks(duplicate=duplicate, shuffle=shuffle):
-            for request in requests:
-                await pay.webhooks.receive(
-                    body=request.body, headers=request.headers, url=request.url
-                )
-            await pay.webhooks.process_due()
-            delivered += len(requests)
-        return delivered
-
-    def add_endpoint(
-        self,
-        url: str,
-        *,
-        types: Collection[str] = ("*",),
-        signing_secrets: Sequence[str | Secret] = (),
-    ) -> Endpoint[Notice]:
-        """
-        Have webhooks of what happens from now on sent to an address, when `send_due` is called.
-
-        Args:
-            types: The event codes that it is sent.
-            signing_secrets: What they are signed with; the bank's secrets unless passed.
-        """
-        secrets = tuple(s if isinstance(s, Secret) else Secret(s) for s in signing_secrets)
-        endpoint: Endpoint[Notice] = Endpoint(url=url, types=frozenset(types), secrets=secrets)
-        self.server.outbox.endpoints.append(endpoint)
-        return endpoint
-
-    @property
-    def addresses(self) -> Sequence[Endpoint[Notice]]:
-        """Whom webhooks are sent to."""
-        return self.server.outbox.endpoints
-
-    def send_due(self, post: Post | None = None) -> int:
-        """
-        Send what is due by the clock to its addresses; return how many webhooks were taken.
-
-        Args:
-            post: How; over HTTP, to loopback addresses only, unless passed.
-        """
-        from payport.testing.simulation.posting import post_to_loopback  # noqa: PLC0415
-
-        return self.server.outbox.send_due(post or post_to_loopback)

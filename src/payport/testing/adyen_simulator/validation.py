@@ -6,11 +6,12 @@ It knows nothing of payments.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
 from payport.testing.adyen_simulator.errors import invalid, missing, not_simulated
 from payport.testing.adyen_simulator.parameters import Parameters
+from payport.testing.adyen_simulator.shapes import SHAPES
 from payport.testing.simulation.documents import Doc
 
 __all__ = ["checked"]
@@ -90,16 +91,35 @@ def _boolean(name: str, value: Any) -> None:
 def _object(name: str, value: Any) -> None:
     if not isinstance(value, dict):
         raise _expected(name, value, "object")
+    told = cast("Doc", value)
+    shape = SHAPES.get(name)
+    if shape is None:
+        return
+    unknown = sorted(told.keys() - shape.kinds.keys())
+    if unknown:
+        message = f"Structure of {name} contains the following unknown fields: {unknown}"
+        raise invalid("702", message, status=400)
+    for field in shape.required:
+        if told.get(field) is None:
+            raise missing(f"{name}.{field}")
+    for field, inner in told.items():
+        if inner is not None:
+            _check(field, inner, shape.kinds[field])
 
 
 def _array(name: str, value: Any) -> None:
     if not isinstance(value, list):
         raise _expected(name, value, "array")
+    for item in cast("Sequence[Any]", value):
+        # Lists are of objects, except for those of payment methods' names.
+        wanted = str if name.endswith("PaymentMethods") else dict
+        if not isinstance(item, wanted):
+            raise _expected(f"{name}[]", item, "object" if wanted is dict else "string")
 
 
 def _strings(name: str, value: Any) -> None:
     _object(name, value)
-    for key, text in value.items():
+    for key, text in cast("Doc", value).items():
         _text(f"{name}.{key}", text)
     if name == "metadata":
         small = len(value) <= _MOST_METADATA and all(

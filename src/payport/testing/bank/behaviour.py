@@ -193,6 +193,9 @@ def redirecting() -> Behaviour:
                 Capability.MULTIPLE_CAPTURES,
                 Capability.CANCEL,
                 Capability.OFF_SESSION,
+                Capability.PAYOUTS,
+                Capability.LIST_EVENTS,
+                Capability.RETRIEVE_SUBJECT,
                 Capability.SAVE_PAYMENT_METHOD,
             }
         ),

@@ -99,6 +99,9 @@ class Sending(Generic[S]):
         wait: After how long to try again, by how often it failed.
         is_over: Whether to give up, instead of trying again then.
         batch: How many statements a request holds at most.
+
+    Attributes:
+        endpoints: The addresses.
     """
 
     def __init__(
@@ -114,7 +117,7 @@ class Sending(Generic[S]):
         self._signed = signed
         self._wait = wait
         self._is_over = is_over
-        self._batch = batch
+        self.batch: int = batch
         self.endpoints: list[Endpoint[S]] = []
 
     def add(self, statement: S) -> None:
@@ -127,7 +130,7 @@ class Sending(Generic[S]):
     def _queue(self, endpoint: Endpoint[S], statement: S, now: int) -> None:
         last = endpoint.waiting[-1] if endpoint.waiting else None
         joins = last is not None and not last.underway and not last.failures
-        if joins and last is not None and len(last.statements) < self._batch:
+        if joins and last is not None and len(last.statements) < self.batch:
             last.statements.append(statement)
         else:
             endpoint.waiting.append(Attempt(statements=[statement], due=now, first=now))

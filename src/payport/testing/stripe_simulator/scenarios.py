@@ -141,6 +141,11 @@ def _paid_out(stage: Stage) -> None:
     stage.bank.pay_out()
 
 
+def _came_back(stage: Stage) -> None:
+    _paid_out(stage)
+    stage.bank.move_payout(stage.bank.payouts[-1].ref, "bounced")
+
+
 #: By the event that is asked for.
 SCENARIOS: Final[Mapping[str, Callable[[Stage], None]]] = {
     "charge.captured": _captured,
@@ -160,6 +165,8 @@ SCENARIOS: Final[Mapping[str, Callable[[Stage], None]]] = {
     "payment_intent.processing": _processing,
     "payment_intent.requires_action": _requires_action,
     "payment_intent.succeeded": _succeeded,
+    "payout.created": _paid_out,
+    "payout.failed": _came_back,
     "payout.paid": _paid_out,
     "refund.created": _refunded,
     "refund.failed": _refund_failed,

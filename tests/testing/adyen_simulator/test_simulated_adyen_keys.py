@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from adyen_shop import CARD, KEY, RETURN_URL, Shop, card, euros
+from simulated_adyen import CARD, KEY, RETURN_URL, Shop, card, euros
 
 from payport import Money
 from payport.testing import (
@@ -68,6 +68,14 @@ def test_another_request_under_a_used_key_is_refused_for_good(shop):
         shop.refuses(answer, 422, "704")
         assert "transient-error" not in answer.headers
     assert shop.bank.moved("order_1") == Money(1_000, "EUR")
+
+
+def test_the_same_words_about_another_payment_are_another_request(shop):
+    first, second = shop.hold(), shop.hold(reference="order_2")
+    shop.modify("cancels", first["pspReference"], key="k1")
+    answer = shop.send(f"/payments/{second['pspReference']}/cancels", key="k1")
+    shop.refuses(answer, 422, "704")
+    assert shop.bank.payment("order_2").state == "held"
 
 
 def test_it_may_be_asked_to_give_the_first_answer_to_another_request():

@@ -5,7 +5,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from adyen_shop import CARD, KEY, RETURN_URL, Shop, card, euros
+from simulated_adyen import CARD, KEY, RETURN_URL, Shop, card, euros
 
 from payport import Money
 from payport.domain.declines import DeclineReason
@@ -23,6 +23,14 @@ BROWSER = {
     "screenWidth": 1536,
     "timeZoneOffset": 0,
     "javaEnabled": False,
+}
+NATIVE = {"threeDSRequestData": {"nativeThreeDS": "preferred"}}
+ADDRESS = {
+    "city": "Utrecht",
+    "country": "NL",
+    "houseNumberOrName": "1",
+    "postalCode": "3500 AA",
+    "street": "Oudegracht",
 }
 REFUSALS = [one for one in OUTCOMES.values() if one.reason is not None]
 
@@ -132,12 +140,13 @@ def test_a_delay_of_the_request_wins_over_the_accounts():
         shop.pay(reference="by_hand", **more)
     shop.pay(reference="later", captureDelayHours=5)
     shop.pay(reference="at_once", captureDelayHours=0)
+    shop.pay(reference="not_by_hand", additionalData={"manualCapture": "false"})
     shop.simulator.clock.advance(timedelta(hours=5) - timedelta(seconds=1))
-    taken = [shop.bank.charged(name).minor for name in ("by_hand", "later", "at_once")]
-    assert taken == [0, 0, 1_000]
+    names = ("by_hand", "later", "at_once", "not_by_hand")
+    assert [shop.bank.charged(name).minor for name in names] == [0, 0, 1_000, 1_000]
     shop.simulator.clock.advance(1)
     assert shop.bank.charged("later") == Money(1_000, "EUR")
-    assert shop.told() == [("AUTHORISATION", True)] * 4 + [("CAPTURE", True)] * 2
+    assert sorted(shop.told()) == [("AUTHORISATION", True)] * 5 + [("CAPTURE", True)] * 3
 
 
 def test_what_is_canceled_meanwhile_is_not_captured_after_the_delay(shop):
@@ -145,6 +154,15 @@ def test_what_is_canceled_meanwhile_is_not_captured_after_the_delay(shop):
     shop.modify("cancels", paid["pspReference"])
     shop.simulator.clock.advance(timedelta(hours=2))
     assert shop.bank.charged("order_1") == Money(0, "EUR")
+
+
+def test_a_cancel_that_is_not_decided_yet_holds_up_the_capture():
+    shop = Shop(decides_after=timedelta(hours=2))
+    paid = shop.pay(captureDelayHours=1)
+    shop.modify("cancels", paid["pspReference"])
+    shop.simulator.clock.advance(timedelta(hours=5))
+    assert shop.bank.charged("order_1") == Money(0, "EUR")
+    assert shop.told() == [("AUTHORISATION", True), ("CANCELLATION", True)]
 
 
 def test_held_money_expires(shop):
@@ -168,8 +186,9 @@ def test_a_redirected_shopper_comes_back_with_the_result(shop):
     assert shop.told() == []
     back = shop.simulator.return_url("order_1")
     assert back.startswith(f"{RETURN_URL}&redirectResult=")
-    done = shop.details(shop.simulator.redirect_result("order_1")).json()
+    done = shop.details(shop.simulator.redirect_result("order_1"), key="k2").json()
     assert done["resultCode"] == "Authorised"
+    assert shop.bank.charged("k2") == Money(1_000, "EUR")
     (item,) = shop.items()
     assert item["pspReference"] == done["pspReference"]
     again = shop.details(shop.simulator.redirect_result("order_1")).json()
@@ -196,7 +215,7 @@ def encoded(**told):
 
 @pytest.mark.parametrize(("status", "result"), [("Y", "Authorised"), ("N", "Refused")])
 def test_a_shopper_authenticates_in_the_page(shop, status, result):
-    asked = shop.pay(card("4917610000000000"))
+    asked = shop.pay(card("4917610000000000"), authenticationData=NATIVE)
     assert asked["resultCode"] == "IdentifyShopper"
     action = asked["action"]
     assert (action["type"], action["subtype"]) == ("threeDS2", "fingerprint")
@@ -232,9 +251,27 @@ def test_details_that_are_not_simulated_are_refused(shop):
         "702",
     )
     shop.refuses(shop.send("/payments/details", merchantAccount=None, details={}), 422, "000")
-    asked = shop.pay(card("4917610000000000"))
+    asked = shop.pay(card("4917610000000000"), authenticationData=NATIVE)
     nothing = encoded(authorisationToken=asked["action"]["authorisationToken"])
     shop.refuses(shop.details(nothing, name="threeDSResult"), 422, "14_018")
+
+
+@pytest.mark.parametrize(
+    ("method", "native", "result"),
+    [
+        ("4917610000000000", None, "RedirectShopper"),
+        ("4917610000000000", "disabled", "RedirectShopper"),
+        ("4917610000000000", "preferred", "IdentifyShopper"),
+        ("4212345678901237", "preferred", "RedirectShopper"),
+        (Tokens.AUTHENTICATE_TOKEN, None, "IdentifyShopper"),
+        (Tokens.AUTHENTICATE_TOKEN, "disabled", "RedirectShopper"),
+        (Tokens.AUTHENTICATE, "preferred", "RedirectShopper"),
+    ],
+)
+def test_shoppers_authenticate_in_the_page_where_it_is_preferred(shop, method, native, result):
+    more = {"authenticationData": {"threeDSRequestData": {"nativeThreeDS": native}}}
+    asked = shop.pay(card(method), **(more if native else {}))
+    assert asked["resultCode"] == result
 
 
 def test_nobody_authenticates_by_telephone_or_where_it_is_not_wanted(shop):
@@ -349,6 +386,17 @@ def test_an_issuer_that_thinks_is_received_at_first_and_pending_in_details(shop)
         ({"additionalData": {"RequestedTestAcquirerResponseCode": "99"}}, 422, "000"),
         ({"additionalData": {"manualCapture": ["true"]}}, 400, "702"),
         ({"lineItems": {}}, 400, "702"),
+        ({"lineItems": ["shoes"]}, 400, "702"),
+        ({"shopperName": "A. Schneider"}, 400, "702"),
+        ({"shopperName": {"firstName": "A."}}, 422, "000"),
+        ({"shopperName": {"firstName": "A.", "lastName": "S.", "title": "Dr."}}, 400, "702"),
+        ({"billingAddress": {**ADDRESS, "postalCode": 3500}}, 400, "702"),
+        ({"billingAddress": {**ADDRESS, "street": None}}, 422, "000"),
+        ({"browserInfo": {**BROWSER, "colorDepth": "24"}}, 400, "702"),
+        ({"browserInfo": {"userAgent": "x"}}, 422, "000"),
+        ({"authenticationData": {"authenticationOnly": True}}, 422, "000"),
+        ({"authenticationData": {"attemptAuthentication": "perhaps"}}, 422, "000"),
+        ({"authenticationData": {"threeDSRequestData": {"nativeThreeDS": "x"}}}, 422, "000"),
     ],
 )
 def test_a_request_that_says_the_wrong_thing_is_refused(shop, wrong, status, code):
@@ -389,6 +437,10 @@ def test_card_numbers_in_the_clear_are_for_companies_that_may():
 def test_what_only_says_something_is_taken(shop):
     paid = shop.pay(
         browserInfo=BROWSER,
+        billingAddress=ADDRESS,
+        deliveryAddress={**ADDRESS, "firstName": "A."},
+        shopperName={"firstName": "A.", "lastName": "Schneider"},
+        lineItems=[{"id": "shoes", "quantity": 2}],
         shopperEmail="a@shop.example",
         shopperIP="192.0.2.1",
         countryCode="NL",

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from adyen_shop import Shop, card, euros
+from simulated_adyen import Shop, card, euros
 
 from payport import Money
 from payport.testing import As, Declined
@@ -111,6 +111,26 @@ def test_a_capture_that_nobody_asked_for_is_told_only_if_it_fails(shop):
     assert item["eventCode"] == "CAPTURE_FAILED"
     assert item["originalReference"] == paid["pspReference"]
     assert item["merchantReference"] == "order_1"
+
+
+def test_a_capture_that_nobody_asked_for_and_that_fails_at_once_is_told_the_same_way():
+    shop = Shop(decides_after=timedelta(days=1))
+    paid = shop.pay()
+    shop.bank.settle(paid["pspReference"], ok=False)
+    item = only(shop)
+    assert (item["eventCode"], item["success"]) == ("CAPTURE_FAILED", "true")
+
+
+def test_what_somebody_does_by_hand_is_told_without_a_reference_of_its_own(shop):
+    """In the Customer Area: captures and cancels that no request asked for."""
+    taken = shop.bank.payment(shop.hold(reference="taken")["pspReference"])
+    released = shop.bank.payment(shop.hold(reference="released")["pspReference"])
+    with shop.bank.open():
+        shop.bank.captures_desk.capture(taken.ref, 1_000, tag=None, final=True)
+        shop.bank.payments_desk.cancel(released.ref, tag=None)
+    items = [item for item in shop.items() if item["eventCode"] != "AUTHORISATION"]
+    told = [(item["eventCode"], item["merchantReference"]) for item in items]
+    assert told == [("CAPTURE", "taken"), ("CANCELLATION", "released")]
 
 
 def test_a_capture_may_be_scripted_to_fail(shop):
