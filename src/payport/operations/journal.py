@@ -109,7 +109,7 @@ class Journal:
             lambda tx, trusted: self._preparing.prepare(
                 tx, plan, account, owner, route, send=send, trusted=trusted
             ),
-            trusted=plan.makes_payment,
+            trusted=plan.makes_payment and not route.is_known,
         )
         if prepared.record.state is OperationState.CONFIRMED:
             return Concluded(record=prepared.record, intent=prepared.intent)
