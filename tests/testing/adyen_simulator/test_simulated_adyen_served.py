@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from simulated_adyen import CARD, KEY, RETURN_URL, Shop, card, euros
 from loopback import SimulatorProcess
+from simulated_adyen import CARD, KEY, RETURN_URL, Shop, card, euros
 
 from payport import Money
 from payport.testing import AdyenSimulator, LostResponse
