@@ -1,8 +1,8 @@
 """
 A router's decision: pure Python, no I/O, asked once for each new payment. Five providers and twenty
 rules with all kinds of conditions. The last rule's payment is compared with all of them; a share
-adds a SHA-256. All are CPU time. What a payment costs more by a router of two than by its provider alone is one
-look into the store, here the one in memory.
+adds a SHA-256. All are CPU time. What a payment costs more by a router of two than by its provider
+alone is one look into the store, here the one in memory.
 """
 
 from __future__ import annotations

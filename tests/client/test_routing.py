@@ -13,6 +13,7 @@ from payport.domain.errors import (
     IdempotencyConflict,
     InvalidRequest,
     InvalidTransition,
+    NotFound,
     OutcomeUnknown,
     PayportError,
     ProviderUnavailable,
@@ -465,6 +466,76 @@ def test_a_method_saved_elsewhere_cannot_confirm_a_payment_that_is_here(owning):
     with pytest.raises(InvalidRequest, match="the payment is at first, where it stays"):
         pay.payments.confirm(made.id, payment_method="pm_second_1")
     assert owning.requests("second") == 0
+
+
+# -- several processes ----------------------------------------------------------------------------
+
+
+def refused_at_first(routed):
+    """The row of a payment of which nothing was ever sent, at the first provider."""
+    pay = routed.process([Rule("first")])
+    pay.router.providers["first"].next("create_payment", *REFUSED)
+    with pytest.raises(ProviderUnavailable):
+        routed.buy(pay)
+
+
+@each_place(*(kind for kind in ALL if kind.colour == "sync"))
+def test_a_row_that_others_moved_meanwhile_is_found_where_it_is(routed):
+    refused_at_first(routed)
+    other = routed.process(FIRST)
+    other.breakers["first"].open()
+    other.router.providers["second"].next("create_payment", *[LostResponse()] * 4)
+    begun = []
+
+    def meanwhile(asked):
+        if not begun:
+            begun.append(asked)
+            with pytest.raises(OutcomeUnknown):
+                routed.buy(other)
+        return False
+
+    pay = routed.process([Rule("second", when=meanwhile), Rule(["first", "second"])])
+    paid = routed.buy(pay)
+    assert begun
+    assert paid.provider == "second"
+    assert routed.row(pay).state == "confirmed"
+    assert routed.charged() == {"second": PRICE.minor}
+    assert routed.requests("first") == 0
+
+
+@each_place(*(kind for kind in ALL if kind.colour == "sync"))
+def test_a_row_that_others_sent_meanwhile_is_not_moved(routed):
+    refused_at_first(routed)
+    other = routed.process(FIRST)
+    begun = []
+
+    def meanwhile(asked):
+        if not begun:
+            begun.append(asked)
+            routed.buy(other)
+        return False
+
+    pay = routed.process([Rule("second", when=meanwhile), Rule(["first", "second"])])
+    pay.breakers["first"].open()
+    paid = routed.buy(pay)
+    assert begun
+    assert (paid.provider, routed.charged()) == ("first", {"first": PRICE.minor})
+    assert routed.requests("second") == 0
+
+
+def test_what_is_each_providers_own_is_not_asked_of_all(routed):
+    session = routed.process(FIRST)._session
+    for ask in (lambda: session.gate, lambda: session.known_account):
+        with pytest.raises(ConfigurationError, match="each provider has its own"):
+            ask()
+    with pytest.raises(InvalidRequest, match="name the provider"):
+        session.webhooks("webhooks.receive")
+
+
+def test_a_refund_of_no_payment_is_refused_as_ever(routed):
+    nobody = f"pay_{'a' * 26}"
+    with pytest.raises(NotFound):
+        routed.process(FIRST).refunds.create(payment=nobody, reference="return_1")
 
 
 # -- one client for one provider ------------------------------------------------------------------

@@ -49,6 +49,7 @@ def mount_webhooks(
     path: str = "/webhooks/payport",
     *,
     process: bool = False,
+    provider: str | None = None,
 ) -> None:
     """
     Add the endpoint that a provider posts its webhooks to.
@@ -64,12 +65,14 @@ def mount_webhooks(
         process: Whether what was received is processed before the answer, for applications
             without a worker. Handlers then have the provider's time-out to be done in. A failure
             changes nothing about the answer: the delivery is due again later.
+        provider: The name of the provider that posts here, where the client has several: each has
+            an endpoint of its own.
     """
 
     async def webhooks(request: Request) -> Response:
         try:
             client = pay if pay is not None else get_payport(request)
-            receipt = await _receive(client, request)
+            receipt = await _receive(client, request, provider)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
         except Exception as error:  # noqa: BLE001 - whatever it is, its details stay here
@@ -131,15 +134,17 @@ def get_payport(connection: HTTPConnection) -> Any:
     return pay
 
 
-async def _receive(pay: AnyPayport, request: Request) -> Receipt:
+async def _receive(pay: AnyPayport, request: Request, provider: str | None) -> Receipt:
     check_length(request.headers.get("content-length"))
     body = Body()
     async for piece in request.stream():
         body.add(piece)
     whole, headers, url = body.whole(), request.headers, str(request.url)
     if isinstance(pay, AsyncPayport):
-        return await pay.webhooks.receive(body=whole, headers=headers, url=url)
-    return await run_in_threadpool(pay.webhooks.receive, body=whole, headers=headers, url=url)
+        return await pay.webhooks.receive(body=whole, headers=headers, url=url, provider=provider)
+    return await run_in_threadpool(
+        pay.webhooks.receive, body=whole, headers=headers, url=url, provider=provider
+    )
 
 
 async def _process(pay: AnyPayport) -> None:

@@ -34,7 +34,11 @@ _EXTENSION: Final = "payport"
 
 
 def webhooks_blueprint(
-    pay: Payport, path: str = "/webhooks/payport", *, process: bool = False
+    pay: Payport,
+    path: str = "/webhooks/payport",
+    *,
+    process: bool = False,
+    provider: str | None = None,
 ) -> Blueprint:
     """
     A blueprint with the endpoint that a provider posts its webhooks to.
@@ -51,13 +55,15 @@ def webhooks_blueprint(
         process: Whether what was received is processed before the answer, for applications
             without a worker. Handlers then have the provider's time-out to be done in. A failure
             changes nothing about the answer: the delivery is due again later.
+        provider: The name of the provider that posts here, where the client has several: each has
+            an endpoint of its own.
     """
-    blueprint = Blueprint("payport", __name__)
+    blueprint = Blueprint("payport" if provider is None else f"payport-{provider}", __name__)
 
     def webhooks() -> Response:
         try:
             receipt = pay.webhooks.receive(
-                body=_body(), headers=dict(request.headers), url=request.url
+                body=_body(), headers=dict(request.headers), url=request.url, provider=provider
             )
         except HTTPException:
             raise  # the sender hung up, or sent what is no HTTP
@@ -78,10 +84,15 @@ def webhooks_blueprint(
 
 
 def mount_webhooks(
-    app: Flask, pay: Payport, path: str = "/webhooks/payport", *, process: bool = False
+    app: Flask,
+    pay: Payport,
+    path: str = "/webhooks/payport",
+    *,
+    process: bool = False,
+    provider: str | None = None,
 ) -> None:
     """Add the endpoint to an application; see `webhooks_blueprint`."""
-    app.register_blueprint(webhooks_blueprint(pay, path, process=process))
+    app.register_blueprint(webhooks_blueprint(pay, path, process=process, provider=provider))
 
 
 def get_payport() -> Payport:

@@ -184,9 +184,10 @@ class Preparing:
             self._check_sendable(tx, moved)
             return replace(moved, record=record)
         if stored is not None and not self._holds(plan, stored, account):
-            if not route.may_take(stored):
+            if route.may_take(stored):
+                stored = stored.moved(self._spec.name, account.id)
+            else:
                 check_home(stored, self._spec.name, account, plan.named)
-            stored = stored.moved(self._spec.name, account.id)
         prepared = self._written(tx, plan, stored, account, owner=owner, route=route, send=send)
         tx.insert_operation(prepared.record)
         self._check_sendable(tx, prepared)

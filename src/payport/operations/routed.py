@@ -263,8 +263,6 @@ class RoutedSession(Session):
         known: dict[str, Candidate] = {}
         for candidate in (*first, *stay, *rest):
             known.setdefault(candidate.name, candidate)
-        if not known:
-            raise self._foreign_token(home, plan)
         able = self._able(list(known.values()), asked)
         if home not in self._lines:
             gone = f"{home}, where it was, is not here any more and can charge nothing of it"

@@ -214,7 +214,7 @@ BUGS = [
     Bug(account_is_ignored, "another account or provider"),
     Bug(doubt_is_forgotten, "concluded without effect"),
     Bug(recovery_sends_what_never_was, "begun by nobody who asked for it", within=250),
-    Bug(absence_is_proof, "the bank carried", profile="keyless"),
+    Bug(absence_is_proof, "concluded without effect", profile="keyless"),
     Bug(webhooks_settle_nothing, "speaks of operations under way"),
     Bug(last_commit_is_lost, "", store=forgetful),
 ]

@@ -40,7 +40,7 @@ def test_whatever_goes_wrong_at_most_one_processor_charges(story):
         charged += sum(world.charged().values()) == PRICE.minor
         moved += any("nothing was sent to" in row.route for row in world.journal())
         struck |= set(world.struck)
-    assert routes > 500
+    assert routes > 250
     assert charged > routes * 0.9, "most shops are paid in the end"
     assert moved > routes * 0.1, "operations do go to another processor"
     assert struck == set(FAULTS)

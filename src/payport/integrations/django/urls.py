@@ -2,6 +2,10 @@
 The webhook endpoint, at the path that the project chooses.
 
     urlpatterns = [path("webhooks/payport", include("payport.integrations.django.urls"))]
+
+With several providers behind a router, each has a path and is named in it:
+
+    urlpatterns = [path("webhooks/one", webhook, {"provider": "one"})]
 """
 
 from typing import Final

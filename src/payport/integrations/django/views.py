@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 __all__ = ["webhook"]
 
 
-def _webhook(request: HttpRequest) -> HttpResponse:
+def _webhook(request: HttpRequest, provider: str | None = None) -> HttpResponse:
     try:
         pay = get_payport()
         receipt = pay.webhooks.receive(
             body=read_body(request.read, request.headers.get("Content-Length")),
             headers=request.headers,
             url=request.build_absolute_uri(),
+            provider=provider,
         )
     except SuspiciousOperation:
         raise  # Django answers it, such as a host that ALLOWED_HOSTS does not name
@@ -53,8 +54,8 @@ def _response(answer: Answer) -> HttpResponse:
 
 
 def _outside_transactions(
-    view: Callable[[HttpRequest], HttpResponse],
-) -> Callable[[HttpRequest], HttpResponse]:
+    view: Callable[..., HttpResponse],
+) -> Callable[..., HttpResponse]:
     for alias in connections:
         view = transaction.non_atomic_requests(using=alias)(view)
     return view
