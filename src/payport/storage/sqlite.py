@@ -9,6 +9,7 @@ import asyncio
 import contextvars
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from payport.domain.errors import ConfigurationError, StoreUnavailable
@@ -51,6 +52,7 @@ class SqliteStore:
     def __init__(self, path: str, *, wait: float = _WAIT) -> None:
         self._file = SqliteFile(path, wait=wait)
         self._sends = SqliteSends(self._file.path, self._file.place)
+        self._through = partial(ThroughDriver, wait=wait)
         self._turn = Turn()
         self._connection: sa.Connection | None = None
         self._process = 0
@@ -67,7 +69,7 @@ class SqliteStore:
         with self._turn:
             connection = self._usable()
             try:
-                return run_unit(connection, work, self._sends, ThroughDriver)
+                return run_unit(connection, work, self._sends, self._through)
             except StoreUnavailable:
                 # Whatever is wrong, a new connection has the best chance that it is not any more.
                 self._disconnect()
