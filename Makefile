@@ -47,8 +47,9 @@ fidelity: test-env  ## Hold the Stripe adapter and its simulator against Stripe'
 bench: test-env  ## Measure, and write docs/benchmarks.md (ONLY="stripe calls", LOCALSTRIPE=1)
 	$(PY) benchmarks/run.py $(ONLY)
 
-docs: test-env  ## Write the tables of docs/providers/stripe.md and docs/cli.md from the code
+docs: test-env  ## Write the tables of docs/providers/*.md, docs/cli.md and the guide from the code
 	@$(PY) scripts/provider_docs.py
+	@$(PY) scripts/adapter_docs.py
 	@$(PY) scripts/cli_docs.py
 
 kills: test-env  ## Kill workers that take payments KILLS times (200), beside the plain SDK
@@ -60,14 +61,14 @@ kills-webhooks: test-env  ## Kill receivers and workers of webhooks KILLS times 
 load: test-env  ## Post 500 webhooks a second for 60 s to a real endpoint, with a worker
 	$(PY) benchmarks/run.py load
 
-# SEED=n or CRASH=name repeats one; SEEDS=n, PROFILE=name, STORE=sqlite and MINUTES=n say how much;
+# SEED=n, CRASH=name or ROUTE=name repeats one; SEEDS=n, PROFILE=name, STORE=sqlite and MINUTES=n say how much;
 # KILLS=n kills real processes instead.
 simulate: test-env  ## Crash at every commit and send, and in 10,000 storms, within 10 minutes
 ifdef KILLS
 	@$(PY) benchmarks/kills --kills "$(KILLS)"
 else
 	@$(PY) -m payport.testing.explorer $(if $(SEED),--seed "$(SEED)") \
-		$(if $(CRASH),--crash "$(CRASH)") $(if $(SEEDS),--seeds "$(SEEDS)") \
+		$(if $(CRASH),--crash "$(CRASH)") $(if $(ROUTE),--route "$(ROUTE)") $(if $(SEEDS),--seeds "$(SEEDS)") \
 		$(if $(PROFILE),--profile "$(PROFILE)") $(if $(STORE),--store "$(STORE)") \
 		$(if $(MINUTES),--minutes "$(MINUTES)")
 endif

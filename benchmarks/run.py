@@ -35,11 +35,13 @@ SUBJECTS: Final = {
     "fake": "faking",
     "calls": "calling",
     "journal": "journal",
+    "router": "routing",
     "recovery": "recovering",
     "inbox": "receiving",
     "queues": "beside_queues",
     "load": "loading",
     "stripe": "stripe_adapter",
+    "adyen": "adyen_adapter",
     "simulator": "stripe_simulator",
     "localstripe": "beside_localstripe",
 }

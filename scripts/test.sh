@@ -8,8 +8,11 @@ mkdir -p build
 
 kit="tests/storage tests/fidelity tests/test_demo.py tests/test_examples.py"
 kit="$kit tests/testing tests/test_docs.py tests/test_provider_docs.py tests/test_mutants.py"
+kit="$kit tests/test_example_adapter.py tests/test_adapter_docs.py"
 kit="$kit tests/integrations tests/providers/stripe/test_stripe_contract.py"
 kit="$kit tests/providers/stripe/test_stripe_socket_contract.py"
+kit="$kit tests/providers/adyen/test_adyen_contract.py"
+kit="$kit tests/providers/adyen/test_adyen_socket_contract.py"
 ignored=""
 for part in $kit; do ignored="$ignored --ignore=$part"; done
 

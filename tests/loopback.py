@@ -53,10 +53,15 @@ def _listening() -> socket.socket:
 
 
 class SimulatorProcess:
-    """The simulator in a process of its own."""
+    """
+    A simulator in a process of its own.
 
-    def __init__(self, *options: str) -> None:
-        command = [sys.executable, "-m", "payport.testing.stripe_simulator", "--port", "0"]
+    Args:
+        module: Which one, by its name in `payport.testing`.
+    """
+
+    def __init__(self, *options: str, module: str = "stripe_simulator") -> None:
+        command = [sys.executable, "-m", f"payport.testing.{module}", "--port", "0"]
         paths = os.pathsep.join(path for path in sys.path if path)
         env = {**os.environ, "PYTHONPATH": paths}
         self.process = subprocess.Popen(

@@ -7,12 +7,10 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from piggy_simulator import LACKS, PiggyHarness
 
 from payport.domain.money import Money
 from payport.domain.outcomes import CERTAINTY
@@ -212,12 +210,3 @@ def test_the_guide_names_every_part_of_a_harness() -> None:
     told = {name for cell, _ in rows for name in CODE.findall(cell)}
 
     assert told == {name for name in {*vars(Harness), *Harness.__annotations__} if name[0] != "_"}
-
-
-class TestTheAdapterOnThePageKeepsTheContract(ProviderContract):
-    lacks = LACKS
-
-    @pytest.fixture
-    def harness(self) -> Iterator[Harness]:
-        with PiggyHarness() as harness:
-            yield harness

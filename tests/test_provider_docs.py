@@ -1,9 +1,10 @@
-"""The page about Stripe tells what the adapter does, and the permissions on it are the least."""
+"""The pages about processors tell what the adapters do, and Stripe's permissions are the least."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,10 @@ from typing import Any
 import pytest
 
 from payport.domain.outcomes import FailureKind
+from payport.providers.adyen.declines import REFUSALS
 from payport.providers.base import PaymentProvider
+from payport.providers.deliveries import Statement
+from payport.providers.events import EventsPage, ListsEvents, ReadsSubjects
 from payport.providers.listings import FactsPage, ListsPayments
 from payport.providers.outcomes import Account, Answer, Failure
 from payport.providers.stripe.declines import REASONS
@@ -31,10 +35,18 @@ def script() -> Iterator[Any]:
         sys.path.remove(SCRIPTS)
 
 
+def text_of(script: Any, name: str) -> tuple[str, Any]:
+    """A page, and what makes its tables."""
+    (target,) = [one for one in script.TARGETS if one.stem == name]
+    return target.read_text(encoding="utf-8"), script.TARGETS[target]
+
+
 @pytest.fixture
 def text(script: Any) -> str:
-    page: str = script.TARGET.read_text(encoding="utf-8")
-    return page
+    return text_of(script, "stripe")[0]
+
+
+each_page = pytest.mark.parametrize("name", ["adyen", "stripe"])
 
 
 @pytest.fixture
@@ -47,20 +59,33 @@ def scenarios(script: Any) -> Any:
     return importlib.import_module("stripe_tables.scenarios").SCENARIOS
 
 
-def test_the_page_is_what_the_script_writes(script: Any, text: str) -> None:
-    assert script.page(text) == text, "run `make docs`"
+@each_page
+def test_the_page_is_what_the_script_writes(script: Any, name: str) -> None:
+    text, tables = text_of(script, name)
+    assert script.page(text, tables) == text, "run `make docs`"
 
 
-def test_a_changed_page_is_noticed(script: Any, text: str) -> None:
+def test_a_changed_page_is_noticed(script: Any) -> None:
+    text, tables = text_of(script, "stripe")
     changed = text.replace("| `fraudulent` | `suspected_fraud` |", "| `fraudulent` | `generic` |")
     assert changed != text
-    assert script.page(changed) == text
+    assert script.page(changed, tables) == text
 
 
-def test_every_table_has_its_place(script: Any, text: str) -> None:
+@each_page
+def test_every_table_has_its_place(script: Any, name: str) -> None:
+    text, tables = text_of(script, name)
     places = script.places(text)
-    assert sorted(places) == sorted(script.TABLES)
+    assert sorted(places) == sorted(tables)
     assert text.count("<!-- end -->") == len(places)
+
+
+def test_adyens_page_tells_every_refusal_and_every_documented_event(script: Any) -> None:
+    text, _ = text_of(script, "adyen")
+    data = ROOT / "tests/data/adyen/webhooks-v1-examples.json"
+    documented = json.loads(data.read_text(encoding="utf-8"))
+    for word in {*documented["eventCodes"], *documented["webhooks"], *REFUSALS}:
+        assert f"\n| `{word}` |" in text, word
 
 
 def test_the_page_tells_every_decline_and_every_event(script: Any, text: str) -> None:
@@ -73,14 +98,16 @@ def test_the_page_tells_every_decline_and_every_event(script: Any, text: str) ->
 def test_every_operation_that_talks_to_stripe_is_on_the_page(scenarios: Any) -> None:
     methods = {
         name
-        for protocol in (PaymentProvider, ListsPayments)
+        for protocol in (PaymentProvider, ListsPayments, ListsEvents, ReadsSubjects)
         for name, method in inspect.getmembers(protocol, inspect.isfunction)
         if "call" in inspect.signature(method).parameters
     }
     assert {scenario.operation for scenario in scenarios} == methods
 
 
-def test_links_within_the_page_lead_somewhere(text: str) -> None:
+@each_page
+def test_links_within_the_page_lead_somewhere(script: Any, name: str) -> None:
+    text, _ = text_of(script, name)
     heads = [line.lstrip("# ").lower() for line in text.splitlines() if line.startswith("#")]
     anchors = {re.sub(r"[^\w -]", "", head).replace(" ", "-") for head in heads}
     assert {*re.findall(r"\]\(#([\w-]+)\)", text)} <= anchors
@@ -108,7 +135,8 @@ def test_what_the_page_says_is_enough(script: Any, operations: Any, scenarios: A
     for scenario in scenarios:
         allowed = asked_for(operations, scenario)
         outcome = outcome_with(script, scenario, allowed)
-        assert isinstance(outcome, Answer | FactsPage | Account), (scenario, outcome)
+        fine = Answer | FactsPage | Account | EventsPage | Statement
+        assert isinstance(outcome, fine), (scenario, outcome)
 
 
 def test_less_than_the_page_says_is_not_enough(

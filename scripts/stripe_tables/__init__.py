@@ -1,6 +1,6 @@
 """The tables of docs/providers/stripe.md, made from the adapter and by running it."""
 
-from stripe_tables import declared, failures, operations, reading, webhooks
+from stripe_tables import declared, failures, operations, payouts, reading, webhooks
 
 __all__ = ["TABLES"]
 
@@ -10,5 +10,6 @@ TABLES = {
     **reading.TABLES,
     **failures.TABLES,
     **webhooks.TABLES,
+    **payouts.TABLES,
     **declared.TABLES,
 }

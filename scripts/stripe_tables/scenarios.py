@@ -8,6 +8,8 @@ from typing import Any
 from payport import Money, RefundReason
 from payport.domain.frozen import FrozenMapping
 from payport.providers.commands import Command, CreatePayment
+from payport.providers.deliveries import Subject
+from payport.providers.events import EventsQuery
 from payport.providers.exchange import Call
 from payport.providers.listings import PaymentsQuery, RefundsQuery
 from stripe_tables.shop import Shop
@@ -102,6 +104,32 @@ def _list_refunds(shop: Shop) -> Act:
     return lambda: shop.provider.list_refunds(RefundsQuery(payment_ref=ref), Call())
 
 
+def _events(shop: Shop) -> Act:
+    shop.made()
+    query = EventsQuery(created_from=datetime(2020, 1, 1, tzinfo=UTC))
+    return lambda: shop.provider.list_events(query, Call())
+
+
+def _subject(kind: str) -> Callable[[Shop], Act]:
+    def prepare(shop: Shop) -> Act:
+        ref, bank = shop.made(), shop.simulator.bank
+        _refund(shop, ref)
+        bank.dispute(ref, Money(100, "USD"))
+        shop.made()
+        bank.pay_out()
+        charge = shop.simulator.server.desks.find(ref)
+        refs = {
+            "charge": str((charge or {})["latest_charge"]),
+            "dispute": bank.disputes[-1].ref,
+            "payout": bank.payouts[-1].ref,
+            "refund": bank.refunds[-1].ref,
+        }
+        subject = Subject(kind=kind, ref=refs[kind])
+        return lambda: shop.provider.retrieve_subject(subject, Call())
+
+    return prepare
+
+
 _EVERYTHING = {
     "return_url": "https://shop.example/back",
     "description": "Two apples",
@@ -161,4 +189,9 @@ SCENARIOS = (
     Scenario("find", "a refund", _find(lambda s: s.refunding(s.made()))),
     Scenario("list_payments", "a page", _list),
     Scenario("list_refunds", "a page", _list_refunds),
+    Scenario("list_events", "a page", _events),
+    Scenario("retrieve_subject", "a charge", _subject("charge")),
+    Scenario("retrieve_subject", "a dispute", _subject("dispute")),
+    Scenario("retrieve_subject", "a payout", _subject("payout")),
+    Scenario("retrieve_subject", "a refund", _subject("refund")),
 )

@@ -19,6 +19,7 @@ from payport.providers.commands import (
     Lookup,
     Terms,
 )
+from payport.providers.events import SyncEventsProvider
 from payport.providers.exchange import Call, Request, Response
 from payport.providers.listings import SyncListingProvider
 from payport.providers.outcomes import Answer
@@ -49,6 +50,10 @@ def settings(*, multicapture: bool = False) -> Settings:
     return made
 
 
+class _Recorded(SyncListingProvider[StripeAdapter], SyncEventsProvider[StripeAdapter]):
+    """All that a provider can be asked, by another sender."""
+
+
 class Shop:
     """
     A provider at a simulator of its own.
@@ -64,7 +69,7 @@ class Shop:
         self.answers: list[Response] = []
         made = settings(multicapture=multicapture)
         self._send = StripeSend(made, httpx.Client(transport=self.simulator.transport()))
-        self.provider = SyncListingProvider(StripeAdapter(made), self._recorded)
+        self.provider = _Recorded(StripeAdapter(made), self._recorded)
         self._numbers = itertools.count(1)
 
     def _recorded(self, request: Request, *, timeout: float) -> Response:

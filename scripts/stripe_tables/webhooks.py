@@ -17,12 +17,9 @@ from payport.providers.deliveries import WebhookRequest
 from payport.providers.exchange import Call
 from payport.providers.stripe import API_VERSION
 from payport.providers.stripe.adapter import StripeAdapter
-from payport.providers.stripe.webhooks import (
-    MOST_SIGNATURES,
-    SIGNATURE_HEADER,
-    TOLERANCE,
-    TRANSLATED,
-)
+from payport.providers.stripe.payouts import payout_fact
+from payport.providers.stripe.statements import PAYOUT, TRANSLATED
+from payport.providers.stripe.webhooks import MOST_SIGNATURES, SIGNATURE_HEADER, TOLERANCE
 from payport.testing import Tokens
 from payport.testing._heard import Heard, heard
 from payport.webhooks.inbox import MAX_BODY
@@ -85,7 +82,7 @@ def told_by(event_type: str, **more: Any) -> Heard:
 def _facts_in(delivery: Heard) -> list[str]:
     facts = delivery.facts
     if facts is None:
-        return []
+        return ["payout"] if delivery.payout is not None else []
     names = ("attempts", "captures", "refunds", "disputes")
     return [name.removesuffix("s") for name in names if getattr(facts, name)]
 
@@ -217,7 +214,10 @@ def trust_table() -> str:
         ("an object that cannot be read", _event(kind, {**payment, "amount_received": "much"})),
         ("a thin event about a payment", json.dumps(thin).encode()),
         ("a thin event about anything else", json.dumps(other).encode()),
-        ("an event that payport has no meaning for", _event("payout.paid", {"object": "payout"})),
+        (
+            "an event that payport has no meaning for",
+            _event("customer.created", {"object": "customer"}),
+        ),
     ]
     rows = []
     for what, body in cases:
@@ -286,6 +286,7 @@ def objects_table() -> str:
         (code(kind), code(f"{prefix}*" if prefix else "any"), code(reading.__name__))
         for kind, (prefix, reading) in TRANSLATED.items()
     ]
+    rows.append((code(PAYOUT), code(f"{PAYOUT}.*"), code(payout_fact.__name__)))
     return table(("object", "in events", "read by"), rows)
 
 

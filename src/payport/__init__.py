@@ -50,9 +50,17 @@ if TYPE_CHECKING:
         DomainEvent,
         DuplicatePayment,
         PaymentCanceled,
+        PaymentEvent,
         PaymentFailed,
         PaymentRequiresAction,
         PaymentSucceeded,
+        PayoutCanceled,
+        PayoutCreated,
+        PayoutEvent,
+        PayoutFailed,
+        PayoutInTransit,
+        PayoutPaid,
+        PayoutReconciled,
         RefundFailed,
         RefundReversed,
         RefundSucceeded,
@@ -62,6 +70,7 @@ if TYPE_CHECKING:
     from payport.domain.identifiers import Environment
     from payport.domain.money import Money
     from payport.domain.payment_intent import Capture, CaptureMethod, PaymentIntent, PaymentStatus
+    from payport.domain.payout import PayoutStatus
     from payport.domain.refund import Refund, RefundReason
     from payport.operations.records import (
         OperationRecord,
@@ -75,6 +84,7 @@ if TYPE_CHECKING:
     from payport.providers.webhook_secrets import WebhookSecret
     from payport.storage.base import HandlerRun, InboxRow, InboxState
     from payport.webhooks.awaiting import AwaitedTransaction
+    from payport.webhooks.backfilling import Backfill
     from payport.webhooks.handlers import Handlers
     from payport.webhooks.handling import HandlerTransaction
     from payport.webhooks.inbox import Receipt, ReceiptStatus
@@ -89,6 +99,7 @@ __all__ = [
     "AttemptStatus",
     "AuthenticationFailed",
     "AwaitedTransaction",
+    "Backfill",
     "BreakerPolicy",
     "BreakerState",
     "Capture",
@@ -131,11 +142,20 @@ __all__ = [
     "Page",
     "PaymentCanceled",
     "PaymentDeclined",
+    "PaymentEvent",
     "PaymentFailed",
     "PaymentIntent",
     "PaymentRequiresAction",
     "PaymentStatus",
     "PaymentSucceeded",
+    "PayoutCanceled",
+    "PayoutCreated",
+    "PayoutEvent",
+    "PayoutFailed",
+    "PayoutInTransit",
+    "PayoutPaid",
+    "PayoutReconciled",
+    "PayoutStatus",
     "Payport",
     "PayportError",
     "ProviderFault",
@@ -226,9 +246,17 @@ _HOMES = {
         "DomainEvent",
         "DuplicatePayment",
         "PaymentCanceled",
+        "PaymentEvent",
         "PaymentFailed",
         "PaymentRequiresAction",
         "PaymentSucceeded",
+        "PayoutCanceled",
+        "PayoutCreated",
+        "PayoutEvent",
+        "PayoutFailed",
+        "PayoutInTransit",
+        "PayoutPaid",
+        "PayoutReconciled",
         "RefundFailed",
         "RefundReversed",
         "RefundSucceeded",
@@ -248,6 +276,7 @@ _HOMES = {
         "PaymentIntent",
         "PaymentStatus",
     ),
+    "payport.domain.payout": ("PayoutStatus",),
     "payport.domain.refund": (
         "Refund",
         "RefundReason",
@@ -275,6 +304,7 @@ _HOMES = {
         "InboxState",
     ),
     "payport.webhooks.awaiting": ("AwaitedTransaction",),
+    "payport.webhooks.backfilling": ("Backfill",),
     "payport.webhooks.handlers": ("Handlers",),
     "payport.webhooks.handling": ("HandlerTransaction",),
     "payport.webhooks.inbox": (

@@ -2,15 +2,18 @@
 
 import json
 from collections import Counter
+from importlib.metadata import EntryPoint
 
 import httpx
 import pytest
 from clis import KEY, SECRET, process, receiver, wait_for
 
 from payport import Payport
-from payport.cli.simulated.scenarios import SCENARIOS
+from payport.cli.simulated import finding
 from payport.providers.stripe import StripeProvider
+from payport.testing.simulated import GROUP
 from payport.testing.stripe_simulator import SIGNING_SECRET
+from payport.testing.stripe_simulator.scenarios import SCENARIOS
 
 PAID = ["payment_intent.created", "charge.succeeded", "payment_intent.succeeded"]
 
@@ -192,3 +195,41 @@ def test_a_port_that_is_taken_is_one_line(cli):
         ended = cli("listen", "--forward-to", url, "--port", port, code=2)
 
     assert "--port" in ended.err
+
+
+# -- whose simulator -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def offered(monkeypatch):
+    """Adds simulators to those that are installed."""
+
+    def add(**values):
+        more = [EntryPoint(name, value, GROUP) for name, value in values.items()]
+        real = finding.entry_points(group=GROUP)
+        monkeypatch.setattr(finding, "entry_points", lambda group: [*real, *more])
+
+    return add
+
+
+def test_of_several_simulators_one_is_named(cli, offered):
+    offered(other="payport.testing.stripe_simulator.commands:SIMULATED")
+
+    unnamed = cli("trigger", "payment_intent.succeeded", code=2).err
+    assert "other, stripe" in unnamed
+    named = cli("trigger", "payment_intent.succeeded", "--provider", "other", "--json")
+    assert types([(json.dumps(one), None) for one in named.lines]) == PAID
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("no_such_package.simulator:SIMULATED", "no_such_package"),
+        ("payport.domain.money:Money", "Simulated"),
+    ],
+)
+def test_a_simulator_that_is_broken_is_one_line(cli, offered, value, why):
+    offered(broken=value)
+
+    assert why in cli("trigger", "anything", "--provider", "broken", code=2).err
+    assert "stripe" in cli("trigger", "anything", "--provider", "nobody", code=2).err

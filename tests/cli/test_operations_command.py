@@ -80,6 +80,7 @@ def test_recovery_concludes_what_a_dead_sender_left(cli, shop):
         "unknown": 0,
         "needs_review": 0,
         "stopped": None,
+        "waiting": {},
     }
     assert cli("operations", "recover", *APP, "--json").document["looked_at"] == 0
 

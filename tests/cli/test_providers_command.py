@@ -26,8 +26,10 @@ def test_every_adapter_tells_what_it_declares(cli):
     document = cli("providers", "--json").document
 
     assert document["broken"] == []
-    assert [one["name"] for one in document["providers"]] == ["fake", "stripe"]
-    fake, stripe = document["providers"]
+    told = {one["name"]: one for one in document["providers"]}
+    assert set(told) == {"adyen", "fake", "stripe"}
+    adyen, fake, stripe = told["adyen"], told["fake"], told["stripe"]
+    assert adyen["idempotency"]["life_seconds"] == 7 * 86_400
     assert (fake["fake"], stripe["fake"]) == (True, False)
     spec = StripeProvider(api_key="sk_test_1").spec
     assert stripe["capabilities"] == sorted(spec.capabilities)
@@ -40,7 +42,8 @@ def test_people_read_a_table_of_capabilities(cli):
     said = cli("providers").out
 
     row = next(line for line in said.splitlines() if "multiple_captures" in line)
-    assert row.split() == ["multiple_captures", "yes", "no"]
+    heads = said.splitlines()[0].split()
+    assert dict(zip(heads, row.split()[1:], strict=True))["stripe"] == "no"
 
 
 def test_a_broken_adapter_is_told_of_and_hides_no_other(cli, installed):
@@ -52,7 +55,7 @@ def test_a_broken_adapter_is_told_of_and_hides_no_other(cli, installed):
 
     ended = cli("providers", "--json", code=3)
 
-    assert [one["name"] for one in ended.document["providers"]] == ["fake", "stripe"]
+    assert {"fake", "stripe"} <= {one["name"] for one in ended.document["providers"]}
     broken = {one["name"]: one["why"] for one in ended.document["broken"]}
     assert set(broken) == {"missing", "wrong", "without"}
     assert "no_such_package" in broken["missing"]
@@ -84,3 +87,31 @@ def test_what_is_said_of_credentials_repeats_none_of_them():
         ("signing secret", None, True),
         ("something else", None, False),
     ]
+
+
+def test_the_doctor_tells_of_a_broken_adapter_and_why(cli, installed, tmp_path):
+    store = ("--store", f"sqlite:///{tmp_path}/a.db", "--scope", "s", "--provider", "fake")
+    cli("db", "upgrade", *store[:2])
+    found = cli("doctor", *store, "--json", code=None).document["checks"]
+    assert [one["ok"] for one in found if one["name"] == "adapters"] == [True]
+
+    installed(missing="no_such_package.adapter:PLUGIN")
+
+    checks = cli("doctor", *store, "--json", code=3).document["checks"]
+    (adapters,) = [one for one in checks if one["name"] == "adapters"]
+    assert adapters["ok"] is False
+    assert "fake" in adapters["said"]
+    assert "no_such_package" in adapters["problem"]
+
+
+def test_the_table_and_the_document_tell_keys_webhooks_and_exceptions(cli):
+    said = cli("providers").out
+    told = cli("providers", "--json").document["providers"]
+    (document,) = [one for one in told if one["name"] == "stripe"]
+
+    for row in ("idempotency keys", "webhooks are", "decimals unlike ISO 4217", "unknown outcomes"):
+        assert row in said
+    assert document["webhooks"] == "signed"
+    assert document["exponents"] == {"ISK": 2, "MGA": 0, "UGX": 2}
+    assert document["idempotency"]["replays_errors"] is True
+    assert document["limits"]["metadata_keys"] == 47

@@ -1,12 +1,16 @@
 """`payport webhooks`: the inbox from a terminal, and its worker."""
 
 import sqlite3
+from datetime import timedelta
 
 import pytest
 from clis import APP, process, wait_for
 
 from payport import PaymentSucceeded
+from payport.domain.outcomes import FailureKind
+from payport.providers.outcomes import Failure
 from payport.storage import upgrade
+from payport.testing.fake.adapter import FakeAdapter
 
 FIELDS = [
     *("id", "type", "state", "tries", "error", "conflict", "provider", "environment", "account"),
@@ -217,3 +221,67 @@ def test_a_worker_ends_with_what_it_has_in_hand(tmp_path, made):
     # What it had in hand is done and marked so, and the others are as they were.
     assert runs(tmp_path) == ["done", "due", "due"]
     assert (tmp_path / "handled").read_text().count("\n") == 1
+
+
+# -- backfill -------------------------------------------------------------------------------------
+
+
+def lost(shop, number):
+    """So many payments of which no webhook came."""
+    for each in range(number):
+        shop.buy(f"order_{each}")
+    shop.client().provider.webhooks()
+
+
+def test_a_backfill_reads_what_no_webhook_brought(cli, shop):
+    lost(shop, 2)
+    ended = cli("webhooks", "backfill", "--since", "7d", *APP)
+    assert "2 new, 0 known, 0 in conflict." in ended.out
+    document = cli("webhooks", "backfill", "--since", "90m", *APP, "--json").document
+    assert document == {"new": 0, "known": 2, "conflicts": 0, "next_cursor": None}
+    assert cli("webhooks", "worker", "--once", *APP, "--json").document == {"tried": 2}
+
+
+def test_a_backfill_goes_on_where_one_ended(cli, shop):
+    lost(shop, 3)
+    since = (shop.bank.clock.now() - timedelta(hours=1)).isoformat()
+    asked = ("webhooks", "backfill", "--since", since, *APP)
+    first = cli(*asked, "--limit", 2, "--json").document
+    assert (first["new"], first["next_cursor"] is None) == (2, False)
+    assert "--cursor" in cli(*asked, "--limit", 2).out
+    rest = cli(*asked, "--cursor", first["next_cursor"], "--json").document
+    assert rest == {"new": 1, "known": 0, "conflicts": 0, "next_cursor": None}
+
+
+def test_a_backfill_that_fails_says_where_to_go_on(cli, shop, monkeypatch):
+    lost(shop, 2)
+    monkeypatch.setattr("payport.cli.webhooks._MOST", 1)
+    honest = FakeAdapter.list_events
+
+    def second_fails(self, query):
+        return honest(self, query) if query.after is None else _nothing()
+
+    monkeypatch.setattr(FakeAdapter, "list_events", second_fails)
+    ended = cli("webhooks", "backfill", "--since", "1h", *APP, code=5)
+    assert "What was read is stored. Go on with --cursor be_000002" in ended.out
+
+
+def _nothing():
+    yield from ()
+    return Failure(kind=FailureKind.UNAVAILABLE, message="gone")
+
+
+def test_a_backfill_asks_the_provider_that_is_named(cli, shop):
+    lost(shop, 1)
+    asked = ("webhooks", "backfill", "--since", "1h", *APP)
+    assert "other" in cli(*asked, "--of", "other", code=2).err
+    assert cli(*asked, "--of", "fake", "--json").document["new"] == 1
+
+
+def test_a_backfill_of_what_is_kept_no_more_is_refused(cli, shop):
+    for since in ("31d", "2020-01-01T00:00Z", "2020-01-01"):
+        ended = cli("webhooks", "backfill", "--since", since, *APP, code=2)
+        assert "30 days" in ended.err
+    for since in ("yesterday", "7w", "-1d", ""):
+        ended = cli("webhooks", "backfill", "--since", since, *APP, code=2)
+        assert "--since" in ended.err

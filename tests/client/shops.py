@@ -231,6 +231,10 @@ class Shop:
         self._open.append(client)
         return Plain(client, self.run if self.is_async else None)
 
+    def hurried(self, provider=None, **named):
+        """A client that has no turn left: what it sends next has to wait for one, for a second."""
+        return self.client(provider, rate_limit=1, **named)
+
     def another(self, **named):
         """A client of another process: with a provider of its own, that no script spoils."""
         return self.client(self.provider(), **named)

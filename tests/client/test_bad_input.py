@@ -528,7 +528,7 @@ def test_a_provider_of_the_other_colour_is_refused(other):
 
 
 @each_client
-@pytest.mark.parametrize("thing", [None, "stripe", object(), FakeProvider])
+@pytest.mark.parametrize("thing", [None, "nobody", object(), FakeProvider])
 def test_what_is_no_provider_is_refused(client, fake, thing):
     refused(lambda: client(thing), "provider")
 

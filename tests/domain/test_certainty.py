@@ -29,6 +29,7 @@ def test_what_each_failure_proves_about_its_own_send():
         FailureKind.PERMISSION: Certainty.NO_EFFECT,
         FailureKind.RATE_LIMITED: Certainty.NO_EFFECT,
         FailureKind.UNAVAILABLE: Certainty.NO_EFFECT,
+        FailureKind.CONGESTED: Certainty.NO_EFFECT,
         FailureKind.CIRCUIT_OPEN: Certainty.NO_EFFECT,
         FailureKind.IN_PROGRESS: Certainty.UNKNOWN,
         FailureKind.KEY_REUSED: Certainty.UNKNOWN,

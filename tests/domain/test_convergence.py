@@ -80,6 +80,28 @@ def test_every_order_with_repetitions_ends_in_the_same_payment(story):
     assert all(end == in_order for end in every_end(story.payment, story.told))
 
 
+NAMED_LATER = [
+    said(
+        attempt(AttemptStatus.REQUIRES_ACTION, ref="our_name", s=9, number=2),
+        attempt_ref="our_name",
+    ),
+    said(attempt(AttemptStatus.DECLINED, ref="obj_7", s=3, number=2, replaces="our_name")),
+    said(attempt(AttemptStatus.AUTHORIZED, 2_000, ref="obj_8", s=5, replaces="our_name")),
+    said(capture(CaptureStatus.SUCCEEDED, 2_000, of="obj_8", s=7)),
+]
+
+
+def test_an_object_that_got_its_id_is_not_counted_under_its_first_name_too():
+    start = payment(minor=2_000)
+    in_order, events = tell(start, NAMED_LATER)
+    assert [a.ref for a in in_order.attempts] == ["obj_7", "obj_8"]
+    assert in_order.attempt == 2
+    assert in_order.status is PaymentStatus.SUCCEEDED
+    assert [e.kind for e in events].count("payment_requires_action") == 1
+    for end in every_end(start, NAMED_LATER):
+        assert end == in_order
+
+
 @given(st.data())
 def test_a_long_history_ends_the_same_in_any_order_with_any_repetitions(data):
     story = data.draw(strategies.histories())

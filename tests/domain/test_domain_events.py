@@ -389,8 +389,8 @@ def test_the_table_of_event_types_holds_every_kind_under_its_name():
     defined = {
         value
         for value in vars(kinds).values()
-        if isinstance(value, type) and issubclass(value, DomainEvent) and value is not DomainEvent
-    }
+        if isinstance(value, type) and issubclass(value, DomainEvent)
+    } - {DomainEvent, kinds.PaymentEvent, kinds.PayoutEvent}
     assert set(EVENT_TYPES.values()) == defined
     assert all(name == kind.kind for name, kind in EVENT_TYPES.items())
     assert EVENT_TYPES["refund_reversed"] is kinds.RefundReversed

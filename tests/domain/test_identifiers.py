@@ -26,6 +26,7 @@ def test_derived_ids_are_frozen_because_stored_rows_are_found_by_them():
         "rfd_am5et22ucv3jvjra7srk5yevaq",
         "opn_3fjnngzd5o5rywekx2vlunszn2",
         "evt_poiylw2ctffzjk5rmln6ocidan",
+        "pyt_24xf6gkkqz3zepuapt4aqh7agp",
     ]
     assert derive_id(Kind.PAYMENT) == "pay_bhluo2n233m7xy7ueq6uvsl3gq"
     assert derive_id(Kind.PAYMENT, "ü", "") == "pay_y4bkyctlyns6mwart7ukayyje6"
@@ -133,4 +134,4 @@ def test_every_scope_that_strategies_make_is_accepted(scope):
 
 def test_the_vocabularies_of_identities_are_frozen():
     assert [e.value for e in Environment] == ["test", "live"]
-    assert [k.value for k in Kind] == ["pay", "rfd", "opn", "evt"]
+    assert [k.value for k in Kind] == ["pay", "rfd", "opn", "evt", "pyt"]

@@ -203,10 +203,11 @@ def test_reading_is_fine_inside_a_transaction_of_the_applications(store, alias):
 #: What changes something, or holds a row for whoever is about to.
 CHANGES = {
     *("save_payment", "insert_operation", "save_operation", "swap_operation", "due_operations"),
+    *("reroute_operation",),
     *("untended_operations", "add_resolution", "check_sendable", "add_restoration", "add_events"),
     *("add_delivery", "due_deliveries", "save_delivery", "add_handler_runs", "due_handler_runs"),
     *("handler_run", "save_handler_run", "claim_deliveries", "claim_handler_runs"),
-    *("hold_line", "prune_bodies", "reconsider"),
+    *("hold_line", "prune_bodies", "reconsider", "reroute_operation"),
 }
 
 

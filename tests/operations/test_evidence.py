@@ -49,6 +49,22 @@ def test_a_late_webhook_of_an_earlier_try_proves_nothing_about_a_later_one(shop)
     assert (after.status, after.unresolved) == ("unknown", (row.key,))
 
 
+@blocking("adyen_like")
+def test_a_late_webhook_proves_nothing_about_a_try_that_makes_an_object_of_its_own(shop):
+    shop.buy(payment_method=Tokens.EXPIRED)
+    late = shop.fake.webhooks()
+    shop.buy(payment_method=Tokens.EXPIRED, attempt=2)
+
+    lose(shop, "confirm_payment", LostRequest())
+    with pytest.raises(OutcomeUnknown):
+        shop.buy(attempt=3)
+    receive(shop, late)
+
+    (lost,) = shop.pay.operations.list(state="unknown")
+    assert (lost.operation, lost.attempt) == ("confirm_payment", 3)
+    assert shop.pay.payments.get(reference="order_1").status == "unknown"
+
+
 @each_colour
 def test_a_webhook_of_the_try_itself_concludes_it(shop):
     shop.buy(payment_method=Tokens.EXPIRED)

@@ -131,8 +131,8 @@ def died(bank, place, number):
         doomed.operations.recover()
         for nth in range(number):
             begun = store.count
-            store.after = _die_at(begun + 2) if nth % 2 else _live_on
-            store.before = _live_on if nth % 2 else _die_at(begun + 3)
+            store.after = _die_at(begun + 1) if nth % 2 else _live_on
+            store.before = _live_on if nth % 2 else _die_at(begun + 2)
             with pytest.raises(Crash):
                 doomed.payments.create(
                     reference=order(),

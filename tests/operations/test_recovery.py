@@ -50,13 +50,18 @@ SOON = 12
 in_the_middle = kinds(*[kind for kind in ALL if kind.colour == "sync"])
 
 
-def died(shop, doing, crash):
-    """The operation, begun by a process that died around the send."""
+def died(shop, doing, crash, *, hurried=False):
+    """
+    The operation, begun by a process that died around the send.
+
+    Args:
+        hurried: Whether its request had to wait for its turn.
+    """
     there = doing.begin(shop)
     doomed = shop.provider()
     doomed.next(doing.operation, crash)
     with pytest.raises(Crash):
-        doing.call(shop, there, shop.client(doomed))
+        doing.call(shop, there, (shop.hurried if hurried else shop.client)(doomed))
     shop.clock.advance(SOON)
 
 
@@ -82,6 +87,15 @@ def test_what_a_dead_sender_left_is_concluded_with_one_effect(shop, doing, crash
     assert counts(shop.another().operations.recover()) == (1, 0, 0, 0)
     doing.check_done(shop)
     assert shop.pay.operations.recover().looked_at == 0
+
+
+@blocking("stripe_like")
+@each_operation
+@pytest.mark.parametrize("crash", [CrashBefore(), CrashAfter()], ids=repr)
+def test_what_a_sender_left_that_waited_for_its_turn_is_concluded_too(shop, doing, crash):
+    died(shop, doing, crash, hurried=True)
+    assert counts(shop.another().operations.recover()) == (1, 0, 0, 0)
+    doing.check_done(shop)
 
 
 @blocking("adyen_like")
@@ -130,7 +144,7 @@ def test_what_was_never_sent_is_abandoned_and_may_begin_again(shop, doing):
 
     store.before = die_before_the_claim
     with pytest.raises(Crash):
-        doing.call(shop, there, shop.client(shop.provider(), store=store))
+        doing.call(shop, there, shop.hurried(shop.provider(), store=store))
     assert seen
     assert shop.another().operations.recover().looked_at == 0  # its lease is not over
 
@@ -458,7 +472,7 @@ def test_what_was_never_sent_is_abandoned_from_anywhere(shop):
 
     store.before = die
     with pytest.raises(Crash):
-        shop.buy(pay=shop.client(shop.provider(), store=store))
+        shop.buy(pay=shop.hurried(shop.provider(), store=store))
     shop.clock.advance(timedelta(days=2))
     other = shop.client(elsewhere(shop))
     assert other.operations.recover().abandoned == 1

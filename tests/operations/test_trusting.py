@@ -9,14 +9,16 @@ from datetime import timedelta
 import pytest
 from shops import PRICE, Kind, kinds
 
-from payport import OperationInProgress
+from payport import IdempotencyConflict, OperationInProgress
 from payport.operations.records import OperationState
 from payport.testing import Unavailable
 
 pytestmark = kinds(*[Kind("sync", store) for store in ("memory", "sqlite", "postgres")])
 
-#: Transactions of a call that knows its account: prepared, claimed, concluded.
-PREPARED, CLAIMED, CONCLUDED = 1, 2, 3
+#: Transactions of a call that knows its account, and whose request goes out at once.
+SENT, CONCLUDED = 1, 2
+#: The same where the request has to wait for its turn.
+PREPARED, CLAIMED = 1, 2
 
 
 class Reading:
@@ -35,12 +37,22 @@ class Reading:
 @pytest.fixture
 def faulty(shop):
     """A store between whose transactions others do something, and a client that used it before."""
-    store = shop.faulty()
-    pay = shop.client(store=store)
-    shop.buy("order_0", pay=pay)
-    store.count = 0
+    store = used(shop, shop.client)
     shop.clock.advance(1)
-    store.pay = pay
+    return store
+
+
+@pytest.fixture
+def hurried(shop):
+    """The same, and the client's next request has to wait for its turn."""
+    return used(shop, shop.hurried)
+
+
+def used(shop, client):
+    store = shop.faulty()
+    store.pay = client(store=store)
+    shop.buy("order_0", pay=store.pay)
+    store.count = 0
     return store
 
 
@@ -61,18 +73,45 @@ def touch(shop):
     shop.transact(work)
 
 
-def test_nothing_is_read_between_preparing_and_concluding(shop, faulty):
+def reads_of(store, call):
+    """What was read, and the numbers of the transactions."""
     reads = []
-    inner, transact = faulty.inner, faulty.inner.transact
+    inner, transact = store.inner, store.inner.transact
     inner.transact = lambda work: transact(lambda tx: work(Reading(tx, reads)))
-    faulty.after = reads.append
-    shop.buy(pay=faulty.pay)
+    store.after = reads.append
+    call()
     inner.transact = transact
-    assert reads == ["payment", "operation", PREPARED, CLAIMED, CONCLUDED]
+    return reads
+
+
+def test_a_new_payment_is_written_and_concluded_without_a_look(shop, faulty):
+    assert reads_of(faulty, lambda: shop.buy(pay=faulty.pay)) == [SENT, CONCLUDED]
+
+
+def test_an_operation_on_a_payment_is_concluded_without_another_look(shop, faulty):
+    held = shop.hold()
+    look = ["payment", 1]
+    reads = reads_of(faulty, lambda: faulty.pay.payments.capture(held.id))
+    assert reads == [*look, "payment", "operation", 1 + SENT, 1 + CONCLUDED]
+
+
+def test_nothing_is_read_between_preparing_and_concluding(shop, hurried):
+    reads = reads_of(hurried, lambda: shop.buy(pay=hurried.pay))
+    assert reads == [PREPARED, CLAIMED, 1 + CLAIMED]
+
+
+def test_a_payment_that_was_begun_before_is_found_though_it_was_not_looked_for(shop, faulty):
+    paid = shop.buy()
+    sent = shop.requests()
+    assert shop.buy(pay=faulty.pay) == paid
+    assert shop.requests() == sent
+    with pytest.raises(IdempotencyConflict):
+        shop.buy(pay=faulty.pay, payment_method="pm_card_ok")
+    assert shop.bank.charged("order_1") == PRICE
 
 
 def test_a_payment_that_was_changed_while_its_request_was_sent_keeps_the_change(shop, faulty):
-    faulty.after = lambda number: touch(shop) if number == CLAIMED else None
+    faulty.after = lambda number: touch(shop) if number == SENT else None
     paid = shop.buy(pay=faulty.pay)
     assert (paid.status, paid.description) == ("succeeded", "touched")
     assert shop.pay.payments.get(paid.id) == paid
@@ -80,31 +119,31 @@ def test_a_payment_that_was_changed_while_its_request_was_sent_keeps_the_change(
     assert shop.bank.charged("order_1") == PRICE
 
 
-def test_a_payment_that_was_changed_before_its_request_was_sent_keeps_the_change(shop, faulty):
-    faulty.after = lambda number: touch(shop) if number == PREPARED else None
-    paid = shop.buy(pay=faulty.pay)
+def test_a_payment_that_was_changed_before_its_request_was_sent_keeps_the_change(shop, hurried):
+    hurried.after = lambda number: touch(shop) if number == PREPARED else None
+    paid = shop.buy(pay=hurried.pay)
     assert (paid.status, paid.description) == ("succeeded", "touched")
     assert shop.bank.charged("order_1") == PRICE
 
 
-def test_an_operation_that_others_took_before_it_was_sent_is_not_sent(shop, faulty):
+def test_an_operation_that_others_took_before_it_was_sent_is_not_sent(shop, hurried):
     until = shop.clock.now() + timedelta(minutes=1)
     taken = {"state": OperationState.SENT, "lease_owner": "another", "lease_until": until}
-    faulty.after = lambda number: change(shop, **taken) if number == PREPARED else None
+    hurried.after = lambda number: change(shop, **taken) if number == PREPARED else None
     with pytest.raises(OperationInProgress):
-        shop.buy(pay=faulty.pay)
+        shop.buy(pay=hurried.pay)
     assert shop.rows()[-1].lease_owner == "another"
     assert shop.bank.charged("order_1").minor == 0
 
 
-def test_an_operation_that_was_given_up_before_it_was_sent_begins_again(shop, faulty):
+def test_an_operation_that_was_given_up_before_it_was_sent_begins_again(shop, hurried):
     def give_up(number):
         if number == PREPARED:
             shop.clock.advance(12)
             assert shop.another().operations.recover().abandoned == 1
 
-    faulty.after = give_up
-    assert shop.buy(pay=faulty.pay).status == "succeeded"
+    hurried.after = give_up
+    assert shop.buy(pay=hurried.pay).status == "succeeded"
     row = shop.rows()[-1]
     assert (row.state, row.sends, row.fencing) == (OperationState.CONFIRMED, 1, 1)
     assert shop.bank.charged("order_1") == PRICE
@@ -113,7 +152,7 @@ def test_an_operation_that_was_given_up_before_it_was_sent_begins_again(shop, fa
 def test_a_failure_concludes_nothing_that_others_took_meanwhile(shop, faulty):
     shop.fake.next("create_payment", *[Unavailable()] * 9)
     taken = {"lease_owner": "another", "fencing": 2}
-    faulty.after = lambda number: change(shop, **taken) if number == CLAIMED else None
+    faulty.after = lambda number: change(shop, **taken) if number == SENT else None
     with pytest.raises(Exception, match="order_1"):
         shop.buy(pay=faulty.pay)
     row = shop.rows()[-1]
@@ -122,7 +161,7 @@ def test_a_failure_concludes_nothing_that_others_took_meanwhile(shop, faulty):
 
 def test_an_answer_concludes_also_what_others_took_meanwhile(shop, faulty):
     taken = {"lease_owner": "another", "fencing": 2}
-    faulty.after = lambda number: change(shop, **taken) if number == CLAIMED else None
+    faulty.after = lambda number: change(shop, **taken) if number == SENT else None
     assert shop.buy(pay=faulty.pay).status == "succeeded"
     row = shop.rows()[-1]
     assert (row.state, row.fencing) == (OperationState.CONFIRMED, 2)

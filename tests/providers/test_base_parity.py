@@ -29,6 +29,15 @@ from payport.providers.commands import (
     Terms,
 )
 from payport.providers.deliveries import ReceivesWebhooks, WebhookRequest
+from payport.providers.events import (
+    AsyncEventsProvider,
+    AsyncListsEvents,
+    AsyncReadsSubjects,
+    EventsAdapter,
+    ListsEvents,
+    ReadsSubjects,
+    SyncEventsProvider,
+)
 from payport.providers.exchange import (
     Call,
     Request,
@@ -120,6 +129,23 @@ def test_the_optional_protocol_is_one_in_both_colours():
             assert inspect.signature(method) == inspect.signature(methods(ListsPayments)[name])
             assert method.__doc__
     assert {*methods(ListingAdapter)} >= wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "plain", "awaited"),
+    [
+        ("list_events", ListsEvents, AsyncListsEvents),
+        ("retrieve_subject", ReadsSubjects, AsyncReadsSubjects),
+    ],
+)
+def test_what_can_be_asked_about_webhooks_is_one_in_both_colours(name, plain, awaited):
+    own = [{one for one in vars(kind) if not one.startswith("_")} for kind in (plain, awaited)]
+    assert own == [{name}, {name}]
+    runners = (SyncEventsProvider, AsyncEventsProvider)
+    signatures = {inspect.signature(methods(one)[name]) for one in (plain, awaited, *runners)}
+    assert len(signatures) == 1
+    assert [inspect.iscoroutinefunction(methods(one)[name]) for one in runners] == [False, True]
+    assert name in methods(EventsAdapter)
 
 
 def test_reading_webhooks_is_a_protocol_of_its_own_and_pure_in_both_colours():

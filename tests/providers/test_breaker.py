@@ -81,6 +81,7 @@ def test_outages_count(breaker, kind):
         FailureKind.KEY_REUSED,
         FailureKind.RATE_LIMITED,
         FailureKind.IN_PROGRESS,
+        FailureKind.CONGESTED,
     ],
 )
 def test_what_proves_that_the_provider_answers_never_counts(breaker, kind):
@@ -89,7 +90,9 @@ def test_what_proves_that_the_provider_answers_never_counts(breaker, kind):
     assert breaker.state is BreakerState.CLOSED
 
 
-@pytest.mark.parametrize("kind", [FailureKind.RATE_LIMITED, FailureKind.IN_PROGRESS])
+@pytest.mark.parametrize(
+    "kind", [FailureKind.RATE_LIMITED, FailureKind.IN_PROGRESS, FailureKind.CONGESTED]
+)
 def test_a_refusal_for_haste_does_not_excuse_failures(breaker, kind):
     send(breaker, failed())
     send(breaker, failed())
@@ -239,6 +242,7 @@ class Model:
             FailureKind.RATE_LIMITED,
             FailureKind.IN_PROGRESS,
             FailureKind.CIRCUIT_OPEN,
+            FailureKind.CONGESTED,
         }:
             self.run, self.rests_until = 0, None
         return True
@@ -254,3 +258,21 @@ def test_it_does_what_the_model_does(sends):
     for seconds, outcome in sends:
         clock.advance(seconds)
         assert send(breaker, outcome) is model.send(clock.monotonic(), outcome)
+
+
+def test_whether_it_would_refuse_is_told_without_taking_the_one_try(breaker, clock):
+    assert breaker.refusal() is None
+    opened(breaker)
+    refused = breaker.refusal()
+    assert refused == breaker.enter()
+    assert refused.unsent
+    clock.advance(POLICY.rest)
+    assert breaker.refusal() is None
+    assert breaker.refusal() is None
+    permit = breaker.enter()
+    assert isinstance(permit, Permit)
+    assert permit.probe
+    assert breaker.refusal() is not None, "one is trying"
+    permit.leave(WELL)
+    breaker.open("by hand")
+    assert "by hand" in breaker.refusal().message

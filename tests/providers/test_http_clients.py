@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -107,3 +108,31 @@ def test_headers_are_read_by_lower_case_name_and_twice_told_ones_are_joined() ->
         httpx.Response(200, headers=[(k.encode(), v.encode("latin-1")) for k, v in told])
     )
     assert dict(headers) == {"request-id": "req_1", "x-two": "a, b", "x-far": "\xe4"}
+
+
+def test_certificates_are_read_once_for_all_clients(monkeypatch: Any) -> None:
+    read: list[Any] = []
+    real = httpx.create_ssl_context
+
+    def counted(*verified: Any, **options: Any) -> Any:
+        if not verified and options.get("verify", True) is True:
+            read.append(options)
+        return real(*verified, **options)
+
+    http_clients._believing.cache_clear()
+    monkeypatch.setattr(httpx, "create_ssl_context", counted)
+    for _ in range(3):
+        blocking_client(trust_env=False).close()
+        asyncio.run(awaited_client(trust_env=False).aclose())
+    assert read == [{"trust_env": False}]
+
+
+@pytest.mark.parametrize("made", [blocking_client, awaited_client])
+def test_certificates_of_the_environment_are_believed_when_a_client_is_made(
+    made: Any, monkeypatch: Any, tmp_path: Path
+) -> None:
+    made(trust_env=True)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    with pytest.raises(FileNotFoundError):
+        made(trust_env=True)
+    made(trust_env=False)

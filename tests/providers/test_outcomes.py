@@ -1,13 +1,29 @@
 """What a call proves: only an unsent request is proof, and none of it outlives an answer."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from payport.domain.facts import Facts
+from payport.domain.facts import (
+    AttemptFact,
+    AttemptStatus,
+    CaptureFact,
+    CaptureStatus,
+    Facts,
+    RefundFact,
+    RefundStatus,
+)
+from payport.domain.money import Money
 from payport.domain.outcomes import CERTAINTY, Certainty, FailureKind
 from payport.providers.exchange import TransportError
-from payport.providers.outcomes import Account, Answer, Failure, failure_from_transport, judged
+from payport.providers.outcomes import (
+    Account,
+    Answer,
+    Failure,
+    aged,
+    failure_from_transport,
+    judged,
+)
 
 ANSWER = Answer(facts=Facts())
 
@@ -29,6 +45,29 @@ def test_a_failure_after_an_answered_mutation_proves_nothing(kind):
     assert after.certainty is Certainty.UNKNOWN
     assert (after.kind, after.message, after.code, after.retry_after) == (kind, "no", "c", 2.0)
     assert judged(failure, answered=0) == failure
+
+
+def test_an_answer_that_may_be_a_stored_one_is_as_old_as_the_first_send():
+    first, now = datetime(2026, 3, 1, 12, 0, 0, 500, tzinfo=UTC), datetime(2026, 3, 8, tzinfo=UTC)
+    fact = {"attempt_ref": "obj_1", "amount": Money(500, "USD"), "at": now}
+    facts = Facts(
+        attempts=(
+            AttemptFact(
+                ref="obj_1", status=AttemptStatus.AUTHORIZED, authorized=Money(500, "USD"), at=now
+            ),
+        ),
+        captures=(CaptureFact(ref="cap_1", status=CaptureStatus.PENDING, **fact),),
+        refunds=(RefundFact(ref="ref_1", status=RefundStatus.PENDING, **fact),),
+    )
+    answer = Answer(facts=facts, provider_time=now)
+    old = aged(answer, first)
+    # In whole seconds, as webhooks tell the time: what happened in the same second is not older.
+    assert {told.at for told in old.facts} == {first.replace(microsecond=0)}
+    assert old.provider_time == now, "how old a key is depends on it"
+    assert aged(answer, None) is answer
+    assert {told.at for told in aged(answer, now + timedelta(days=1)).facts} == {now}
+    failure = Failure(kind=FailureKind.UNKNOWN, message="no")
+    assert aged(failure, first) is failure
 
 
 def test_an_answer_stands_whatever_was_answered_before():
@@ -74,3 +113,10 @@ def test_outcomes_keep_what_support_asks_for():
     )
     assert (answer.request_id, failure.request_id) == ("req_1", "req_2")
     assert answer.provider_time == failure.provider_time == moment
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_only_what_never_left_counts_as_unsent(sent):
+    failure = failure_from_transport(TransportError("it broke", sent=sent))
+    assert failure.unsent is not sent
+    assert not judged(failure, answered=1).unsent, "an earlier request of the call was answered"

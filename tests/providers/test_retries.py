@@ -25,6 +25,7 @@ ANSWER = Answer(facts=Facts())
 FINAL = [FailureKind.INVALID_REQUEST, FailureKind.AUTHENTICATION, FailureKind.KEY_REUSED]
 TRIED_AGAIN = [
     FailureKind.UNAVAILABLE,
+    FailureKind.CONGESTED,
     FailureKind.IN_PROGRESS,
     FailureKind.RATE_LIMITED,
     FailureKind.UNKNOWN,

@@ -1,5 +1,6 @@
 """What an adapter declares is enough to refuse, before any I/O, what its provider cannot do."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payport.domain.errors import InvalidRequest, UnsupportedOperation
+from payport.domain.frozen import FrozenMapping
 from payport.domain.money import Money
 from payport.domain.payment_intent import CaptureMethod
 from payport.domain.refund import RefundReason
@@ -16,6 +18,7 @@ from payport.providers.commands import (
     ConfirmPayment,
     CreatePayment,
     CreateRefund,
+    LostPayment,
     Operation,
     Terms,
     command_from_json,
@@ -236,3 +239,27 @@ def test_every_operation_has_one_command():
 
 def test_the_token_of_a_payment_method_stays_out_of_what_is_printed():
     assert "pm_canary" not in repr(create(payment_method="pm_canary"))
+
+
+def test_what_a_customers_action_brought_is_taken_only_where_that_is_declared():
+    command = ConfirmPayment(
+        payment_id="pay_1",
+        reference="order_1",
+        attempt=1,
+        payment_ref="obj_1",
+        terms=Terms(amount=usd()),
+        action_result=FrozenMapping({"result": "canary"}),
+    )
+    with pytest.raises(UnsupportedOperation, match="by itself") as caught:
+        spec().check(command)
+    assert "canary" not in f"{caught.value} {command!r}"
+    replace(spec(), takes_action_results=True).check(command)
+
+
+def test_a_payment_of_which_nothing_was_heard_is_canceled_only_where_that_is_declared():
+    lost = LostPayment(key="key_1", attempt=1, capture_method=CaptureMethod.MANUAL)
+    command = CancelPayment(payment_id="pay_1", payment_ref="pay_1", amount=usd(), lost=lost)
+    assert command_from_json(command_to_json(command)) == command
+    with pytest.raises(UnsupportedOperation, match="nothing was heard"):
+        spec().check(command)
+    replace(spec(), cancels_lost=True).check(command)

@@ -1,6 +1,8 @@
 """What goes wrong with a PostgreSQL database, and what a store and a client do then."""
 
+import asyncio
 import threading
+import time
 
 import psycopg
 import pytest
@@ -335,3 +337,75 @@ def test_two_transactions_that_meet_are_run_again(url, make_client):
     assert buy(client).status == "succeeded"
     assert ask(url, "SELECT last_value FROM failures") == [(2,)]
     assert fake.bank.charged("order_1") == Money(5000, "USD")
+
+
+# -- no connection free ---------------------------------------------------------------------------
+
+#: Connections of a pool.
+ALL = 15
+
+
+def crowd(store, work):
+    """Let so many threads work at once, and tell what they raise."""
+    told = []
+
+    def call():
+        try:
+            store.transact(work)
+        except PayportError as error:
+            told.append(error)
+
+    threads = [threading.Thread(target=call) for _ in range(ALL)]
+    for thread in threads:
+        thread.start()
+    return threads, told
+
+
+def test_a_thread_that_finds_no_connection_free_is_told_in_time(url):
+    store = PostgresStore(f"{url}{'&' if '?' in url else '?'}payport_wait=0.3")
+    store.transact(lambda tx: None)
+    inside, go_on = threading.Semaphore(0), threading.Event()
+
+    def hold(tx):
+        inside.release()
+        assert go_on.wait(20)
+
+    threads, told = crowd(store, hold)
+    for _ in range(ALL):
+        assert inside.acquire(timeout=20)
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable, match="no connection free"):
+        store.transact(lambda tx: None)
+    assert 0.2 < time.monotonic() - began < 4
+    go_on.set()
+    for thread in threads:
+        thread.join(20)
+    assert not told
+    store.transact(lambda tx: None)
+    store.close()
+
+
+def test_a_task_that_finds_no_connection_free_is_told_in_time(url):
+    async def main():
+        store = AsyncPostgresStore(f"{url}{'&' if '?' in url else '?'}payport_wait=0.3")
+        await store.transact(lambda tx: None)
+        # Each holds its connection for a second, in the server.
+        sleep = "SELECT pg_sleep(1)"
+        held = [
+            asyncio.create_task(store.transact(lambda tx: tx.connection.exec_driver_sql(sleep)))
+            for _ in range(ALL)
+        ]
+        await asyncio.sleep(0.3)
+        with pytest.raises(StoreUnavailable, match="no connection free"):
+            await store.transact(lambda tx: None)
+        await asyncio.gather(*held)
+        await store.transact(lambda tx: None)
+        await store.aclose()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("wait", ["0", "-1", "soon", "nan", "601"])
+def test_a_wait_that_is_none_is_refused(url, wait):
+    with pytest.raises(ConfigurationError, match="payport_wait"):
+        PostgresStore(f"postgresql://db/shop?payport_wait={wait}&x=1")

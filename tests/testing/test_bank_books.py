@@ -131,6 +131,51 @@ def test_a_payout_empties_the_balance_and_moves_nobodys_payment(fake):
     assert fake.bank.entries[-1].payment is None
 
 
+def test_a_payout_that_comes_back_is_on_the_balance_again(fake):
+    paid(fake)
+    fake.bank.pay_out()
+    (payout,) = fake.bank.payouts
+
+    fake.bank.move_payout(payout.ref, "bounced", failure="no_account")
+
+    assert (payout.state, payout.failure) == ("bounced", "no_account")
+    assert Money(4825, "USD") == fake.bank.balance()
+    assert lines(fake.bank)[-2:] == [(EntryKind.PAYOUT, -4825), (EntryKind.PAYOUT_FAILURE, 4825)]
+
+
+@pytest.mark.parametrize(
+    ("moves", "wrong"),
+    [
+        ((), "asked"),
+        (("sent",), "voided"),
+        (("paid",), "sent"),
+        (("paid",), "voided"),
+        (("voided",), "paid"),
+        (("voided",), "bounced"),
+        (("bounced",), "paid"),
+    ],
+)
+def test_a_payout_only_moves_on(fake, moves, wrong):
+    paid(fake)
+    fake.bank.pay_out(arrives=False)
+    (payout,) = fake.bank.payouts
+    for move in moves:
+        fake.bank.move_payout(payout.ref, move)
+
+    with pytest.raises(Refused, match="cannot be"):
+        fake.bank.move_payout(payout.ref, wrong)
+
+
+def test_a_payout_is_itemized_once_and_only_if_there_is_one(fake):
+    paid(fake)
+    fake.bank.pay_out()
+    fake.bank.itemize_payout(fake.bank.payouts[0].ref)
+
+    for ref in (fake.bank.payouts[0].ref, "bo_nowhere"):
+        with pytest.raises(Refused):
+            fake.bank.itemize_payout(ref)
+
+
 def test_nothing_is_paid_out_of_a_debt(fake):
     fake.bank.dispute(paid(fake))
     deliveries(fake)

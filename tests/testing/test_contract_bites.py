@@ -17,6 +17,8 @@ for _module in (
     "broken_certainty",
     "broken_edges",
     "broken_effects",
+    "broken_events",
+    "broken_hints",
     "broken_listings",
     "broken_webhooks",
 ):

@@ -5,7 +5,14 @@ from collections.abc import Iterator
 import pytest
 
 from payport.providers.spec import Capability
-from payport.testing import AsyncFakeProvider, FakeProvider, adyen_like, keyless, stripe_like
+from payport.testing import (
+    AsyncFakeProvider,
+    FakeProvider,
+    adyen_like,
+    keyless,
+    redirecting,
+    stripe_like,
+)
 from payport.testing.provider_contract import FakeHarness, Harness, ProviderContract
 
 ACKNOWLEDGING = {
@@ -16,6 +23,23 @@ ACKNOWLEDGING = {
     Capability.FIND: "there is no search",
     Capability.LIST_PAYMENTS: "payments cannot be listed",
     Capability.LIST_REFUNDS: "refunds cannot be listed",
+    Capability.LIST_EVENTS: "what was told is not kept",
+    Capability.RETRIEVE_SUBJECT: "nothing can be read",
+}
+
+
+REDIRECTING = {
+    Capability.CREATE_UNCONFIRMED: "what is made has a page at once",
+    Capability.RECONFIRM: "a declined page is closed",
+    Capability.MANUAL_CAPTURE: "what is paid is taken",
+    Capability.PARTIAL_CAPTURE: "what is paid is taken",
+    Capability.MULTIPLE_CAPTURES: "what is paid is taken",
+    Capability.CANCEL: "a page closes by itself",
+    Capability.OFF_SESSION: "nobody pays on a page who is absent",
+    Capability.PAYOUTS: "hints are about payments",
+    Capability.LIST_EVENTS: "what was told is gone",
+    Capability.RETRIEVE_SUBJECT: "nothing but payments can be read",
+    Capability.SAVE_PAYMENT_METHOD: "nothing is saved",
 }
 
 
@@ -62,4 +86,22 @@ class TestAsyncFakeWithoutKeys(ProviderContract):
     @pytest.fixture
     def harness(self) -> Iterator[Harness]:
         with FakeHarness(keyless(), AsyncFakeProvider) as harness:
+            yield harness
+
+
+class TestRedirectingFake(ProviderContract):
+    lacks = REDIRECTING
+
+    @pytest.fixture
+    def harness(self) -> Iterator[Harness]:
+        with FakeHarness(redirecting(), FakeProvider) as harness:
+            yield harness
+
+
+class TestAsyncRedirectingFake(ProviderContract):
+    lacks = REDIRECTING
+
+    @pytest.fixture
+    def harness(self) -> Iterator[Harness]:
+        with FakeHarness(redirecting(), AsyncFakeProvider) as harness:
             yield harness

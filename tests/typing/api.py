@@ -6,7 +6,7 @@ is a line of somebody's code, and each `assert_type` is what their editor tells 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, assert_never, assert_type
 
@@ -15,6 +15,7 @@ from payport import (
     AsyncPayport,
     AttemptStatus,
     AwaitedTransaction,
+    Backfill,
     BreakerState,
     Capture,
     CaptureMethod,
@@ -41,6 +42,9 @@ from payport import (
     PaymentIntent,
     PaymentStatus,
     PaymentSucceeded,
+    PayoutEvent,
+    PayoutPaid,
+    PayoutStatus,
     Payport,
     PayportError,
     ProviderPayment,
@@ -57,6 +61,7 @@ from payport import (
     ResolutionRecord,
     RetryPolicy,
     RetryRule,
+    UnmappedEvent,
     Verdict,
     WebhookRejected,
 )
@@ -117,6 +122,37 @@ def refunded(event: RefundSucceeded, tx: object) -> None:
     """Or unused."""
     del tx
     assert_type(event.refund_id, str)
+
+
+@handlers.on(PayoutPaid)
+def arrived(event: PayoutPaid, tx: HandlerTransaction) -> None:
+    """An event of no payment."""
+    del tx
+    assert_type(event.amount, Money)
+    assert_type(event.status, PayoutStatus)
+    assert_type(event.arrives_on, date | None)
+    assert_type(event.payout_id, str)
+
+
+@handlers.on(PayoutEvent, name="payouts")
+async def payouts(event: PayoutEvent, tx: AwaitedTransaction) -> None:
+    """All of a payout's, awaited."""
+    del tx
+    assert_type(event.failure_code, str | None)
+
+
+@handlers.on(UnmappedEvent)
+def unmapped(event: UnmappedEvent, tx: HandlerTransaction) -> None:
+    """What is about no payment names none."""
+    del tx
+    assert_type(event.payment_id, str | None)
+
+
+def catch_up(pay: Payport) -> None:
+    """What no webhook brought."""
+    found = pay.webhooks.backfill(since=timedelta(days=3), cursor=None, limit=100)
+    assert_type(found, Backfill)
+    assert_type((found.new, found.known, found.next_cursor), tuple[int, int, str | None])
 
 
 def construct() -> None:
@@ -319,6 +355,7 @@ async def awaited() -> None:
         assert_type(await pay.operations.resolutions("opn_"), tuple[ResolutionRecord, ...])
         assert_type(await pay.webhooks.receive(body=b"", headers={}), Receipt)
         assert_type(await pay.webhooks.process_due(), int)
+        assert_type(await pay.webhooks.backfill(since=datetime.now(UTC)), Backfill)
         assert_type(pay.scoped("tenant_9"), AsyncPayport)
 
 

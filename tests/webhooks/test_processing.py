@@ -179,13 +179,20 @@ def test_what_payport_has_no_meaning_for_is_told_and_not_dropped(shop):
 
 
 @each_colour
-def test_what_is_about_no_payment_is_kept_as_foreign(shop):
-    shop.buy()
-    shop.deliver()
-    shop.bank.pay_out()
+def test_what_is_about_no_payment_is_told_and_kept(shop):
+    told = []
+    shop.handlers.on(UnmappedEvent, name="told")(lambda event, tx: told.append(event))
+    shop.bank.announce("customer.created", {"ref": "bu_000001"})
     (request,) = shop.fake.webhooks()
     (one,) = shop.receive(request).ids
-    assert shop.pay.webhooks.process_one(one) is InboxState.FOREIGN
+
+    assert shop.pay.webhooks.process_one(one) is InboxState.DONE
+    assert shop.receive(request).ids == (one,)
+    assert shop.pay.webhooks.process_due() == 0
+    assert [row.type for row in shop.pay.webhooks.list()] == ["customer.created"]
+    (event,) = told
+    assert (event.type, event.effect_ref) == ("customer.created", "bu_000001")
+    assert (event.payment_id, event.reference, event.scope) == (None, None, "test")
 
 
 # -- quarantine -----------------------------------------------------------------------------------

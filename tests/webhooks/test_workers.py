@@ -147,7 +147,8 @@ def test_what_a_dead_worker_had_is_taken_over_after_its_lease(shop):
 def test_a_worker_that_was_too_slow_writes_nothing(shop):
     (row,) = refunded(shop, 1)
     session = shop.another()._target._session
-    from payport.webhooks.processing import claim_one, process  # noqa: PLC0415
+    from payport.webhooks.claiming import claim_one  # noqa: PLC0415
+    from payport.webhooks.processing import process  # noqa: PLC0415
 
     runner = shop.pay._target._runner
 
@@ -496,7 +497,7 @@ def test_a_fork_while_another_thread_works_leaves_the_child_its_own_line():
     grouped = Grouped(store)
     working = threading.Thread(target=grouped.transact, args=(lambda tx: 1,))
     working.start()
-    while not grouped._line._is_led:
+    while not grouped._line._line._is_led:
         time.sleep(0.001)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of 3.12: there is a thread

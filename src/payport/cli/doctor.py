@@ -6,9 +6,9 @@ and tries to write to the store; changes nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -80,6 +80,7 @@ def doctor(
         else:
             checks += _credentials(target, client)
             checks += _looks(client, offline=offline)
+    checks.append(_adapters())
     _shown(line, checks)
     return ExitCode.OK if all(one.ok is not False for one in checks) else ExitCode.ATTENTION
 
@@ -99,6 +100,15 @@ def _shown(line: Line, checks: list[Check]) -> None:
     )
 
 
+def _adapters() -> Check:
+    """Whether every package that offers an adapter offers one that can be used."""
+    from payport.providers.plugins import plugins
+
+    found, broken = plugins()
+    why = "; ".join(f"{one.name} of {one.package or 'a package'}: {one.why}" for one in broken)
+    return _verdict("adapters", ", ".join(found) or "none", why or None)
+
+
 # -- keys and secrets -----------------------------------------------------------------------------
 
 
@@ -106,13 +116,18 @@ def _credentials(target: Target, client: Client | None) -> Iterator[Check]:
     """What the environment holds, and whether it goes together with the client."""
     from payport.providers.plugins import plugin_named
 
-    name = client.pay.provider.spec.name if client is not None else target.provider
-    if name is None:
-        return  # which `client` will tell of
-    try:
-        found = plugin_named(name).credentials(os.environ)
-    except ConfigurationError:
-        return  # an adapter that the application made itself, or one that `client` will tell of
+    names = list(client.pay.providers) if client is not None else [target.provider]
+    found: list[Credential] = []
+    known = False
+    for name in names:
+        if name is None:
+            continue  # which `client` will tell of
+        # Others are the application's own adapters, or what `client` will tell of.
+        with suppress(ConfigurationError):
+            found += plugin_named(name).credentials(os.environ)
+            known = True
+    if not known:
+        return
     by_app = target.named_app is not None
     for one in found:
         # An application may have its keys from anywhere; what is there has to be right anyhow.
@@ -140,9 +155,14 @@ def _credential(one: Credential) -> Check:
 
 def _looks(client: Client, *, offline: bool) -> Iterator[Check]:
     pay = client.pay
-    yield Check(name="client", said=f"{pay.provider.spec.name}, {pay.environment}, {pay.scope!r}")
-    yield _webhook_secrets(client)
-    yield from _account(client, offline=offline)
+    names = " and ".join(pay.providers)
+    yield Check(name="client", said=f"{names}, {pay.environment}, {pay.scope!r}")
+    for name in pay.providers:
+        of = f"{name}: " if len(pay.providers) > 1 else ""
+        looks = (_webhook_secrets(client, name), *_account(client, name, offline=offline))
+        for one in looks:
+            yield replace(one, name=f"{of}{one.name}")
+    yield from _router(client)
     try:
         ready = yield from _store(client)
         if ready:
@@ -151,15 +171,30 @@ def _looks(client: Client, *, offline: bool) -> Iterator[Check]:
         yield _verdict("store", "cannot be used", str(error))
 
 
-def _webhook_secrets(client: Client) -> Check:
+def _router(client: Client) -> Iterator[Check]:
+    """What a router does with new payments."""
+    from payport.providers.routing import AsyncRouter, Router
+
+    router = client.pay.provider
+    if isinstance(router, Router | AsyncRouter):
+        only = ", ".join(router.finish_only)
+        said = f"{len(router.rules)} rules" + (f"; only finishing: {only}" if only else "")
+        yield Check(name="router", said=said)
+
+
+def _webhook_secrets(client: Client, name: str) -> Check:
     """Whether webhooks could be believed: found out by showing the adapter one that cannot be."""
     from payport.providers.deliveries import ReceivesWebhooks, WebhookRequest
     from payport.providers.spec import Capability
 
-    provider = client.pay.provider
-    told = provider.spec.has(Capability.WEBHOOKS)
+    provider: object = client.pay.providers[name]
+    spec = client.pay.providers[name].spec
+    told = spec.has(Capability.WEBHOOKS)
     if not told or not isinstance(provider, ReceivesWebhooks):
-        return Check(name="webhook secret", said=f"{provider.spec.name} sends none", ok=None)
+        return Check(name="webhook secret", said=f"{name} sends none", ok=None)
+    if not spec.signs_webhooks:
+        said = "needs none: a webhook is a hint to read what it names"
+        return Check(name="webhook secret", said=said, ok=None)
     try:
         provider.parse_webhook(WebhookRequest(body=b"{}", headers={}), now=datetime.now(UTC))
     except ConfigurationError as error:
@@ -172,26 +207,29 @@ def _webhook_secrets(client: Client) -> Check:
     return _verdict("webhook secret", "not checked", problem)
 
 
-def _account(client: Client, *, offline: bool) -> Iterator[Check]:
+def _account(client: Client, name: str, *, offline: bool) -> Iterator[Check]:
     from payport.providers.exchange import Call
     from payport.providers.outcomes import Failure
 
     if offline:
         yield Check(name="account", said="not asked: --offline", ok=None)
         return
-    permit = client.pay.breaker.enter()
+    breaker = client.pay.breakers[name]
+    permit = breaker.enter()
     if isinstance(permit, Failure):
-        yield _verdict("breaker", str(client.pay.breaker.state), permit.message)
+        yield _verdict("breaker", str(breaker.state), permit.message)
         return
     asked_at = datetime.now(UTC)
-    told: Account | Failure = client.do(lambda pay: pay.provider.account(Call(timeout=_TIMEOUT)))
+    told: Account | Failure = client.do(
+        lambda pay: pay.providers[name].account(Call(timeout=_TIMEOUT))
+    )
     permit.leave(told)
     if isinstance(told, Failure):
         yield _verdict("account", told.kind.value, told.message)
     else:
         yield Check(name="account", said=f"{told.id} at {told.endpoint}")
     yield _clock(told.provider_time, asked_at, datetime.now(UTC))
-    state = client.pay.breaker.state
+    state = breaker.state
     closed = state is BreakerState.CLOSED
     problem = None if closed else "nothing is sent by this process until its cause is mended"
     yield _verdict("breaker", str(state), problem)
@@ -232,21 +270,44 @@ def _waiting(client: Client) -> Iterator[Check]:
     yield _verdict("to review", _counted(review), problem)
     yield Check(name="unknown outcomes", said=_counted(_many(client, OperationState.UNKNOWN)))
     pay, now = client.pay, datetime.now(UTC)
-    due: list[OperationRecord] = client.transact(
-        lambda tx: tx.due_operations(
-            environment=pay.environment,
-            provider=pay.provider.spec.name,
-            scope=pay.scope,
-            now=now,
-            limit=_MOST,
-        )
-    )
+    due = [one for name in pay.providers for one in _due(client, name, now)]
     late = [one for one in due if one.next_look_at and one.next_look_at < now - _OVERDUE]
     problem = "nobody recovers: run payport operations recover --loop 30" if late else None
     yield _verdict("due operations", _counted(len(due)), problem)
+    yield _elsewhere(client)
     dead = waits_for_a_person(client.do(lambda pay: pay.webhooks.stats()))
     problem = "payport webhooks dead" if dead else None
     yield _verdict("dead letters", str(dead), problem)
+
+
+def _due(client: Client, name: str, now: datetime) -> list[OperationRecord]:
+    pay = client.pay
+    found: list[OperationRecord] = client.transact(
+        lambda tx: tx.due_operations(
+            environment=pay.environment, provider=name, scope=pay.scope, now=now, limit=_MOST
+        )
+    )
+    return found
+
+
+def _elsewhere(client: Client) -> Check:
+    """Operations of providers that the client has not: nobody here can conclude them."""
+    from payport.operations.recovery import waiting_elsewhere
+
+    pay = client.pay
+    waiting: Mapping[str, int] = client.transact(
+        lambda tx: waiting_elsewhere(
+            tx,
+            names=pay.providers,
+            scope=pay.scope,
+            environment=pay.environment,
+            now=datetime.now(UTC),
+        )
+    )
+    said = ", ".join(f"{_counted(count)} for {name}" for name, count in waiting.items())
+    names = " and ".join(waiting)
+    problem = f"add {names} to the router again, without rules, until it has finished"
+    return _verdict("waiting elsewhere", said or "none", problem if waiting else None)
 
 
 def _many(client: Client, state: OperationState) -> int:

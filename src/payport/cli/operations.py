@@ -57,7 +57,10 @@ def _list(
         items = [_document(record) for record in page.items]
         line.out.document({"operations": items, "next_cursor": page.next_cursor})
         return
-    headers = ("id", "operation", "state", "payment", "reference", "prepared (UTC)", "failure")
+    headers = (
+        *("id", "operation", "state", "provider", "payment", "reference", "prepared (UTC)"),
+        *("failure", "why this provider"),
+    )
     line.out.table(headers, [_row(record) for record in page.items])
     if page.next_cursor is not None:
         line.out.say(f"There are more: --cursor {page.next_cursor}")
@@ -160,16 +163,18 @@ def _recovered(line: Line, done: Recovered) -> ExitCode:
         "unknown": done.unknown,
         "needs_review": done.needs_review,
         "stopped": done.stopped,
+        "waiting": dict(done.waiting),
     }
     if line.out.as_json:
         line.out.document(said)
     else:
-        line.out.record(said)
+        waiting = [f"{count} for {name}" for name, count in done.waiting.items()]
+        line.out.record({**said, "waiting": ", ".join(waiting) or None})
     if done.stopped == TOLD_TO_STOP:
         return ExitCode.INTERRUPTED
     if done.stopped == CIRCUIT_OPEN:
         return ExitCode.PROVIDER_UNAVAILABLE
-    return ExitCode.ATTENTION if done.needs_review else ExitCode.OK
+    return ExitCode.ATTENTION if done.needs_review or done.waiting else ExitCode.OK
 
 
 def _document(record: OperationRecord) -> dict[str, object]:
@@ -181,10 +186,12 @@ def _row(record: OperationRecord) -> tuple[object, ...]:
         record.id,
         record.operation,
         record.state,
+        record.provider,
         record.payment_id,
         record.reference,
         record.prepared_at,
         record.failure,
+        record.route,
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -11,7 +12,9 @@ import typer
 from payport.cli import line as lines
 from payport.cli.exits import ExitCode
 from payport.cli.line import Line, command
+from payport.domain.errors import ProviderFault
 from payport.storage.base import InboxState
+from payport.webhooks.backfilling import Backfill
 
 if TYPE_CHECKING:
     from payport.cli.client import Client
@@ -182,6 +185,77 @@ def _worker(
             return pay.webhooks.run_worker(stop=stop, poll=poll)
 
         client.until_stopped(run)
+
+
+@command(group, "backfill")
+def _backfill(
+    line: Line,
+    *,
+    since: Annotated[
+        str,
+        typer.Option(metavar="WHEN", help="How long ago, as 36h or 7d; or a moment in ISO 8601."),
+    ],
+    limit: Annotated[int, typer.Option(min=1, help="So many events at most.")] = 10_000,
+    cursor: Annotated[
+        str | None, typer.Option(help="Where a backfill before ended, or failed.")
+    ] = None,
+    of: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Whose list, where the client has several providers."),
+    ] = None,
+) -> ExitCode:
+    """
+    Read what the provider told from its own list into the inbox: what no webhook brought.
+
+    What came before stays as it is. A worker then processes what is new.
+    """
+    begins = _begins(since)
+    found = Backfill(new=0, known=0, conflicts=0, next_cursor=cursor)
+    with line.client() as client, line.out.progress("Reading") as progress:
+        try:
+            while (read := found.new + found.known + found.conflicts) < limit:
+                asked = {"since": begins, "limit": min(_MOST, limit - read), "provider": of}
+                found = _further(client, found, asked)
+                progress(f"{found.new} new, {found.known} known")
+                if found.next_cursor is None:
+                    break
+        except ProviderFault:
+            if found.next_cursor is not None:
+                line.out.say(f"What was read is stored. Go on with --cursor {found.next_cursor}")
+            raise
+    if line.out.as_json:
+        line.out.document(_document(found, ("new", "known", "conflicts", "next_cursor")))
+    line.out.say(f"{found.new} new, {found.known} known, {found.conflicts} in conflict.")
+    if found.next_cursor is not None:
+        line.out.say(f"There are more: --cursor {found.next_cursor}")
+    return ExitCode.ATTENTION if found.conflicts else ExitCode.OK
+
+
+def _further(client: Client, found: Backfill, asked: Mapping[str, Any]) -> Backfill:
+    """What was found, and what is found after it."""
+    more: Backfill = client.do(lambda pay: pay.webhooks.backfill(cursor=found.next_cursor, **asked))
+    return Backfill(
+        new=found.new + more.new,
+        known=found.known + more.known,
+        conflicts=found.conflicts + more.conflicts,
+        next_cursor=more.next_cursor,
+    )
+
+
+def _begins(since: str) -> datetime | timedelta:
+    ago = _AGO.fullmatch(since)
+    if ago is not None:
+        return timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    try:
+        moment = datetime.fromisoformat(since)
+    except ValueError:
+        message = "as 36h or 7d, or as 2026-11-05T09:00Z"
+        raise typer.BadParameter(message, param_hint="--since") from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+_AGO: Final = re.compile(r"([0-9]{1,6})([mhd])")
+_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 @command(group, "prune")

@@ -11,10 +11,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from payport.client import terms as asked
+from payport.client.action_steps import ActionSteps
 from payport.client.hold_steps import HoldSteps
 from payport.client.operation_steps import OperationSteps
 from payport.client.validation import Checker, check_id, checked_reference
-from payport.domain.errors import IdempotencyConflict, InvalidRequest, InvalidTransition
+from payport.domain.errors import (
+    IdempotencyConflict,
+    InvalidRequest,
+    InvalidTransition,
+    UnsupportedOperation,
+)
 from payport.domain.facts import AttemptStatus
 from payport.domain.identifiers import Kind, derive_id
 from payport.domain.payment_intent import PaymentIntent, PaymentStatus
@@ -27,14 +33,17 @@ from payport.providers.commands import (
     CreatePayment,
     Operation,
     Terms,
-    command_from_json,
 )
+from payport.providers.routing.rules import Asked
 from payport.providers.spec import Capability
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from payport.domain.errors import PayportError
     from payport.operations.session import Session
     from payport.operations.steps import Steps
-    from payport.storage.base import Transaction
+    from payport.providers.spec import ProviderSpec
 
 __all__ = ["AttemptSteps", "payment_id_of"]
 
@@ -53,6 +62,7 @@ class AttemptSteps(OperationSteps):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._holds = HoldSteps(session)
+        self._actions = ActionSteps(session)
 
     # -- create ---------------------------------------------------------------------------------
 
@@ -64,30 +74,34 @@ class AttemptSteps(OperationSteps):
         checker = Checker(_CREATE, self._session.spec.limits, reference)
         number = checker.attempt(attempt)
         checker.flag(confirm, "confirm")
-        terms = asked.terms_from(given, checker)
+        terms, hints = asked.terms_from(given, checker), asked.hints_from(given, checker)
         if confirm and terms.payment_method is None:
             raise checker.refused("payment_method", "is needed to confirm: pass a token")
         if number == 1:
-            return self._created(reference, terms, confirm=confirm)
+            return self._created(reference, terms, hints, confirm=confirm)
         if not confirm:
             raise checker.refused("confirm", "another attempt is confirmed at once: confirm=True")
-        return self._tried_again(reference, number, terms)
+        return self._tried_again(reference, number, terms, hints)
 
-    def _created(self, reference: str, terms: Terms, *, confirm: bool) -> Steps[PaymentIntent]:
+    def _created(
+        self, reference: str, terms: Terms, hints: asked.Hints, *, confirm: bool
+    ) -> Steps[PaymentIntent]:
         payment_id = payment_id_of(self._session, reference)
         command = CreatePayment(
             payment_id=payment_id, reference=reference, attempt=1, terms=terms, confirm=confirm
         )
-        local = not confirm and not self._session.spec.has(Capability.CREATE_UNCONFIRMED)
-        if not local:
-            self._session.spec.check(command)
+        refusal = _refusal(self._session.spec, command)
+        if refusal is not None:
+            raise refusal
 
         def begin(beginning: Beginning) -> Begun:
             stored = beginning.stored
             if stored is not None:
                 _check_untouched(stored)
             intent = stored or self._new(command, beginning)
-            return Begun(intent=intent, command=command, send=not local)
+            return Begun(
+                intent=intent, command=command, send=not _is_local(beginning.spec, command)
+            )
 
         plan = Plan(
             identity=self._identity(Operation.CREATE_PAYMENT, payment_id),
@@ -96,6 +110,8 @@ class AttemptSteps(OperationSteps):
             named=_CREATE,
             reference=reference,
             begin=begin,
+            makes_payment=True,
+            asked=_asked_of(command, hints, command.terms),
         )
         return self._carried_out(plan)
 
@@ -106,7 +122,7 @@ class AttemptSteps(OperationSteps):
             reference=command.reference,
             scope=self._session.scope,
             environment=self._session.environment,
-            provider=self._session.spec.name,
+            provider=beginning.spec.name,
             account=beginning.account.id,
             amount=terms.amount,
             capture_method=terms.capture_method,
@@ -126,10 +142,16 @@ class AttemptSteps(OperationSteps):
         return_url: str | None,
         off_session: bool | None,
         attempt: int | None,
+        action_result: Mapping[str, str] | None,
     ) -> Steps[PaymentIntent]:
         """See `Payments.confirm`."""
         payment_id = check_id(payment, Kind.PAYMENT, operation=_CONFIRM, field="payment")
         checker = Checker(_CONFIRM, self._session.spec.limits, payment_id)
+        if action_result is not None:
+            if (payment_method, return_url, off_session, attempt) != (None, None, None, None):
+                raise checker.refused("action_result", "says all there is: pass nothing beside it")
+            brought = checker.action_result(action_result)
+            return self._actions.acted(payment_id, brought)
         given = asked.TryTerms(
             payment_method=checker.token(payment_method, "payment_method"),
             return_url=checker.url(return_url, "return_url"),
@@ -146,11 +168,13 @@ class AttemptSteps(OperationSteps):
             # What is not said is as it was said first; so that saying otherwise later is seen.
             given = replace(given, off_session=first.off_session)
         attempt = intent.attempt if number is None else number
-        yield from self._voided(intent, attempt, _CONFIRM)
-        plan = self._try_plan(payment_id, intent.reference, attempt, given, _CONFIRM)
+        plan = self._try_plan(intent, first, given, number=attempt, named=_CONFIRM)
+        yield from self._voided(intent, plan)
         return (yield from self._carried_out(plan))
 
-    def _tried_again(self, reference: str, number: int, terms: Terms) -> Steps[PaymentIntent]:
+    def _tried_again(
+        self, reference: str, number: int, terms: Terms, hints: asked.Hints
+    ) -> Steps[PaymentIntent]:
         """A later attempt by `create`: the same payment, perhaps by another method."""
         payment_id = payment_id_of(self._session, reference)
         intent, first = yield from transact(lambda tx: self._first_terms(tx, payment_id, _CREATE))
@@ -162,13 +186,24 @@ class AttemptSteps(OperationSteps):
                 operation=_CREATE,
                 reference=reference,
             )
-        yield from self._voided(intent, number, _CREATE)
-        plan = self._try_plan(payment_id, reference, number, asked.try_terms(terms), _CREATE)
+        plan = self._try_plan(
+            intent, first, asked.try_terms(terms), number=number, named=_CREATE, hints=hints
+        )
+        yield from self._voided(intent, plan)
         return (yield from self._carried_out(plan))
 
     def _try_plan(
-        self, payment_id: str, reference: str, number: int, given: asked.TryTerms, named: str
+        self,
+        known: PaymentIntent,
+        first: Terms | None,
+        given: asked.TryTerms,
+        *,
+        number: int,
+        named: str,
+        hints: asked.Hints = asked.NO_HINTS,
     ) -> Plan:
+        payment_id, reference = known.id, known.reference
+
         def begin(beginning: Beginning) -> Begun:
             stored = self._session.owned(beginning.stored, reference, named)
             intent = _numbered(stored, number, named)
@@ -183,12 +218,20 @@ class AttemptSteps(OperationSteps):
                 payment_id=payment_id,
                 reference=reference,
                 attempt=number,
-                payment_ref=self._reusable_ref(intent),
+                payment_ref=_reusable_ref(intent, beginning.spec),
                 terms=terms,
             )
-            known = intent.has_payment_method or terms.payment_method is not None
-            return Begun(intent=intent.evolve(has_payment_method=known), command=command)
+            told = intent.has_payment_method or terms.payment_method is not None
+            return Begun(intent=intent.evolve(has_payment_method=told), command=command)
 
+        terms = asked.merged(first or asked.terms_of(known), given)
+        command = ConfirmPayment(
+            payment_id=payment_id,
+            reference=reference,
+            attempt=number,
+            payment_ref=None,
+            terms=terms,
+        )
         return Plan(
             identity=self._identity(Operation.CONFIRM_PAYMENT, payment_id, attempt=number),
             payment_id=payment_id,
@@ -196,44 +239,72 @@ class AttemptSteps(OperationSteps):
             named=named,
             reference=reference,
             begin=begin,
+            asked=_asked_of(command, hints, given),
         )
 
-    def _reusable_ref(self, intent: PaymentIntent) -> str | None:
-        """The provider's object to confirm, or None where a new one has to be made."""
-        latest = intent.latest_attempt
-        if latest is None or latest.ref == intent.id:
-            return None
-        if latest.status in _UNCONFIRMED:
-            return latest.ref
-        again = self._session.spec.has(Capability.RECONFIRM)
-        return latest.ref if again and latest.status is AttemptStatus.DECLINED else None
-
-    def _voided(self, intent: PaymentIntent, number: int, named: str) -> Steps[None]:
+    def _voided(self, intent: PaymentIntent, plan: Plan) -> Steps[None]:
         """
         End the object of the attempt before, where it could still be confirmed by somebody and this
         attempt cannot use it: two chargeable objects for one order must never exist.
         """
-        latest = intent.latest_attempt
-        spec = self._session.spec
-        open_still = (
-            latest is not None
-            and latest.status is AttemptStatus.DECLINED
-            and spec.has(Capability.CREATE_UNCONFIRMED)
-            and not spec.has(Capability.RECONFIRM)
-        )
-        if number == intent.attempt + 1 and open_still:
-            yield from self._holds.voided(intent, named)
+        latest, asked_now = intent.latest_attempt, plan.asked
+        if latest is None or latest.status is not AttemptStatus.DECLINED or asked_now is None:
+            return
+        if plan.identity.attempt != intent.attempt + 1:
+            return
+        spec = self._session.at(intent, plan.named).spec
+        usable = spec.has(Capability.RECONFIRM)
+        if usable:
+            usable = not (yield from self._session.goes_elsewhere(intent, plan.identity, asked_now))
+        if spec.has(Capability.CREATE_UNCONFIRMED) and not usable:
+            yield from self._holds.voided(intent, plan.named)
 
-    def _first_terms(
-        self, tx: Transaction, payment_id: str, named: str
-    ) -> tuple[PaymentIntent, Terms | None]:
-        """The payment, and what it was created with, as far as that may be stored."""
-        intent = self._session.owned(tx.payment(payment_id), payment_id, named)
-        record = tx.operation(self._identity(Operation.CREATE_PAYMENT, payment_id).id)
-        if record is None or record.command is None:
-            return intent, None
-        command = command_from_json(record.command)
-        return intent, command.terms if isinstance(command, CreatePayment) else None
+
+def _is_local(spec: ProviderSpec, command: CreatePayment) -> bool:
+    """Whether the provider keeps nothing before the first confirmation, so nothing is sent."""
+    return not command.confirm and not spec.has(Capability.CREATE_UNCONFIRMED)
+
+
+def _refusal(spec: ProviderSpec, command: CreatePayment | ConfirmPayment) -> PayportError | None:
+    """Why a provider could not carry the command out."""
+    if isinstance(command, CreatePayment) and _is_local(spec, command):
+        return None
+    try:
+        spec.check(command)
+    except (UnsupportedOperation, InvalidRequest) as error:
+        return error
+    return None
+
+
+def _asked_of(
+    command: CreatePayment | ConfirmPayment, hints: asked.Hints, given: Terms | asked.TryTerms
+) -> Asked:
+    """What decides about the provider. Of tokens only those that are said now."""
+    terms = command.terms
+    tokens = (given.payment_method, terms.customer)
+    return Asked(
+        reference=command.reference,
+        amount=terms.amount,
+        country=hints.country,
+        method=hints.method,
+        metadata=terms.metadata,
+        attempt=command.attempt,
+        tokens=tuple(token for token in tokens if token is not None),
+        cannot=lambda spec: _refusal(spec, command),
+    )
+
+
+def _reusable_ref(intent: PaymentIntent, spec: ProviderSpec) -> str | None:
+    """The provider's object to confirm, or None where a new one has to be made."""
+    latest = intent.latest_attempt
+    if latest is None or latest.ref == intent.id:
+        return None
+    if intent.home_of(latest.ref) != (intent.provider, intent.account):
+        return None  # another provider's, where the payment was before
+    if latest.status in _UNCONFIRMED:
+        return latest.ref
+    again = spec.has(Capability.RECONFIRM)
+    return latest.ref if again and latest.status is AttemptStatus.DECLINED else None
 
 
 _UNCONFIRMED = frozenset(

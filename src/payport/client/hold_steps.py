@@ -5,6 +5,7 @@ go. Also ends what was never completed, where the provider knows of it and where
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from payport.client import terms as asked
@@ -18,7 +19,7 @@ from payport.domain.payment_intent import Capture, PaymentIntent
 from payport.domain.transitions import check_attempt, check_cancel, check_capture
 from payport.operations.fingerprint import fingerprint
 from payport.operations.plan import Beginning, Begun, Plan
-from payport.providers.commands import CancelPayment, CapturePayment, Operation
+from payport.providers.commands import CancelPayment, CapturePayment, LostPayment, Operation
 from payport.providers.spec import Capability
 
 if TYPE_CHECKING:
@@ -80,13 +81,14 @@ class HoldSteps(OperationSteps):
         check_capture(stored, amount)
         held = next(a for a in stored.attempts if a.status is AttemptStatus.AUTHORIZED)
         if final and amount.minor < stored.capturable.minor:
-            self._require(Capability.PARTIAL_CAPTURE, _CAPTURE)
+            beginning.spec.require(Capability.PARTIAL_CAPTURE, operation=_CAPTURE)
         command = CapturePayment(
             payment_id=stored.id,
             payment_ref=held.ref,
             amount=amount,
             final=final,
             capture_reference=reference or None,
+            authorized=held.authorized,
         )
         begun = Capture(key=beginning.key, reference=reference or None, requested=amount)
         captures = (*(c for c in stored.captures if c.key != beginning.key), begun)
@@ -99,8 +101,11 @@ class HoldSteps(OperationSteps):
 
     def _canceled(self, payment_id: str) -> Steps[PaymentIntent]:
         intent = yield from self._session.load(payment_id, _CANCEL)
+        if _is_lost(intent) and self._session.at(intent, _CANCEL).spec.cancels_lost:
+            return (yield from self._carried_out(self._lost_plan(intent)))
         if intent.provider_ref is not None:
-            self._require(Capability.CANCEL, _CANCEL)
+            spec = self._session.at(intent, _CANCEL).spec
+            spec.require(Capability.CANCEL, operation=_CANCEL)
         plan = self._cancel_plan(intent, _check_cancel, reference="", named=_CANCEL)
         return (yield from self._carried_out(plan))
 
@@ -124,7 +129,10 @@ class HoldSteps(OperationSteps):
             check(stored, named)
             ref = stored.provider_ref
             command = CancelPayment(
-                payment_id=stored.id, payment_ref=ref or stored.id, amount=stored.amount
+                payment_id=stored.id,
+                payment_ref=ref or stored.id,
+                amount=stored.amount,
+                capturing=stored.capture_pending.is_positive,
             )
             if ref is None:
                 ended = self._ended_here(stored, beginning)
@@ -142,6 +150,41 @@ class HoldSteps(OperationSteps):
             begin=begin,
         )
 
+    def _lost_plan(self, intent: PaymentIntent) -> Plan:
+        """
+        End a payment that may have been made and of which nothing was heard. What may have made it
+        is never sent again: the cancellation may arrive where there was nothing yet.
+        """
+
+        def begin(beginning: Beginning) -> Begun:
+            stored = self._session.owned(beginning.stored, intent.id, _CANCEL)
+            made = [beginning.tx.operation_by_key(key) for key in stored.unresolved]
+            lost = next((one for one in made if one is not None), None)
+            if not _is_lost(stored) or lost is None:
+                _check_cancel(stored, _CANCEL)
+                raise InvalidTransition(_HEARD_OF, operation=_CANCEL, reference=stored.reference)
+            beginning.tx.save_operation(replace(lost, request=None, send_before=beginning.now))
+            command = CancelPayment(
+                payment_id=stored.id,
+                payment_ref=stored.id,
+                amount=stored.amount,
+                lost=LostPayment(
+                    key=lost.key, attempt=lost.attempt, capture_method=stored.capture_method
+                ),
+            )
+            return Begun(intent=stored, command=command)
+
+        return Plan(
+            identity=self._identity(
+                Operation.CANCEL_PAYMENT, intent.id, reference="lost", attempt=intent.attempt
+            ),
+            payment_id=intent.id,
+            fingerprint=fingerprint({}),
+            named=_CANCEL,
+            reference=intent.reference,
+            begin=begin,
+        )
+
     def _ended_here(self, intent: PaymentIntent, beginning: Beginning) -> PaymentIntent:
         """A payment the provider never heard of, canceled: nothing needs to be sent."""
         fact = AttemptFact(
@@ -152,8 +195,17 @@ class HoldSteps(OperationSteps):
             number=intent.attempt,
         )
         facts = Facts(attempt_ref=intent.id, attempts=(fact,))
-        concluding = self._session.journal.concluding
+        concluding = self._session.concluding
         return concluding.learn(beginning.tx, intent, facts, beginning.now).intent
+
+
+#: A race: the outcome became known while it was to be canceled unknown.
+_HEARD_OF = "what became of the payment is known by now. Read it with payments.get, and ask again."
+
+
+def _is_lost(intent: PaymentIntent) -> bool:
+    """Whether it may have been made, and nothing at all was heard of it."""
+    return bool(intent.unresolved) and not intent.attempts and not intent.in_flight
 
 
 def _amount_before(beginning: Beginning) -> Money | None:

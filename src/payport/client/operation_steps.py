@@ -12,14 +12,15 @@ from payport.domain.errors import ProviderFault
 from payport.domain.payment_intent import PaymentIntent, PaymentStatus
 from payport.operations.faults import raise_unless_known
 from payport.operations.records import Identity
+from payport.providers.commands import CreatePayment, Operation, Terms, command_from_json
 
 if TYPE_CHECKING:
     from payport.domain.facts import Facts
     from payport.operations.plan import Concluded, Plan
     from payport.operations.session import Session
     from payport.operations.steps import Steps
-    from payport.providers.commands import Operation
     from payport.providers.spec import Capability
+    from payport.storage.base import Transaction
 
 __all__ = ["OperationSteps"]
 
@@ -45,6 +46,17 @@ class OperationSteps:
     def _require(self, capability: Capability, operation: str) -> None:
         self._session.spec.require(capability, operation=operation)
 
+    def _first_terms(
+        self, tx: Transaction, payment_id: str, named: str
+    ) -> tuple[PaymentIntent, Terms | None]:
+        """The payment, and what it was created with, as far as that may be stored."""
+        intent = self._session.owned(tx.payment(payment_id), payment_id, named)
+        record = tx.operation(self._identity(Operation.CREATE_PAYMENT, payment_id).id)
+        if record is None or record.command is None:
+            return intent, None
+        command = command_from_json(record.command)
+        return intent, command.terms if isinstance(command, CreatePayment) else None
+
     def _carried_out(self, plan: Plan) -> Steps[PaymentIntent]:
         concluded = yield from self._session.execute(plan)
         raise_unless_known(concluded, operation=plan.named, reference=plan.reference)
@@ -63,7 +75,8 @@ class OperationSteps:
             yield from self._session.at_home(intent, named)
         except ProviderFault:
             return intent
-        outcome = yield from self._session.journal.resolving.read_again(concluded.record, intent)
+        line = self._session.at(intent, named)
+        outcome = yield from line.journal.resolving.read_again(concluded.record, intent)
         if outcome is None:
             return intent
         intent = yield from self._session.observed(intent.id, outcome, named)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from payport.client.listing import AsyncListing, Listing, ListingSteps
 from payport.client.validation import Checker, check_id, check_moment, checked_status
 from payport.domain.errors import (
+    CircuitOpen,
     InvalidRequest,
     NotFound,
     PayportError,
@@ -25,7 +28,13 @@ from payport.operations.records import (
     ResolutionRecord,
     Verdict,
 )
-from payport.operations.recovery import Recovered, Recovery
+from payport.operations.recovery import (
+    CIRCUIT_OPEN,
+    TOLD_TO_STOP,
+    Recovered,
+    Recovery,
+    waiting_elsewhere,
+)
 from payport.operations.steps import Steps, transact
 from payport.operations.verdicts import Word, resolved
 from payport.providers.spec import Limits
@@ -269,8 +278,42 @@ def _recovered(
 def _recovering(
     session: Session, limit: int | None, scope: str | None, watch: Callable[[Recovered], bool]
 ) -> Steps[Recovered]:
-    account = yield from session.account("operations.recover", scope or "every scope")
-    return (yield from Recovery(session.journal, scope).run(account, limit, watch))
+    """Each provider's operations in turn; one that cannot be asked does not hold up the others."""
+    names = frozenset(line.spec.name for line in session.lines)
+    done, unheard = Recovered(), None
+    for line in session.lines:
+        left = None if limit is None else limit - done.looked_at
+        if done.stopped == TOLD_TO_STOP or left == 0:
+            break
+        try:
+            account = yield from line.account("operations.recover", scope or "every scope")
+        except ProviderFault as fault:
+            unheard = unheard or fault
+            continue
+        run = Recovery(line.journal, scope, names - {line.spec.name})
+        done += yield from run.run(account, left, partial(_watched, watch, done))
+    if unheard is not None:
+        if len(session.lines) == 1:
+            raise unheard
+        _log.error("operations at %s were not looked at: %s", unheard.provider, unheard)
+        why = CIRCUIT_OPEN if isinstance(unheard, CircuitOpen) else f"{unheard.provider}: {unheard}"
+        done += Recovered(stopped=why)
+    waiting = yield from transact(
+        lambda tx: waiting_elsewhere(
+            tx,
+            names=names,
+            scope=scope,
+            environment=session.environment,
+            now=session.settings.clock.now(),
+        )
+    )
+    for name, count in waiting.items():
+        _log.error("%s operations wait for %s, which this client has not", count, name)
+    return replace(done, waiting=waiting)
+
+
+def _watched(watch: Callable[[Recovered], bool], before: Recovered, so_far: Recovered) -> bool:
+    return watch(before + so_far)
 
 
 def _pause(every: float) -> float:

@@ -41,9 +41,14 @@ class PaymentReads:
 
     def _refreshed(self, payment_id: str, operation: str) -> Steps[PaymentIntent]:
         intent = yield from self._session.load(payment_id, operation)
-        yield from self._session.at_home(intent, operation)
-        for ref in [attempt.ref for attempt in intent.attempts if attempt.ref != intent.id]:
-            outcome = yield from self._session.asked(_reading(ref))
+        refs = [attempt.ref for attempt in intent.attempts if attempt.ref != intent.id]
+        if not refs:
+            yield from self._session.at_home(intent, operation)
+        for ref in refs:
+            line = self._session.at(intent, operation, ref)
+            line.spec.require(Capability.RETRIEVE_PAYMENT, operation=operation)
+            yield from line.at_home(intent, operation)
+            outcome = yield from line.asked(_reading(ref))
             intent = yield from self._session.observed(payment_id, outcome, operation)
         return intent
 

@@ -13,7 +13,7 @@ from payport.client.terms import Given
 from payport.client.validation import check_moment, checked_status
 from payport.domain.payment_intent import CaptureMethod, PaymentIntent, PaymentStatus
 from payport.storage.base import Cursor, Query
-from payport.webhooks.adopting import adopt
+from payport.webhooks.adopting import ADOPT, adopt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,6 +62,8 @@ class Payments:
         statement_descriptor: str | None = None,
         receipt_email: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        country: str | None = None,
+        payment_method_type: str | None = None,
         attempt: int = 1,
     ) -> PaymentIntent:
         """
@@ -77,6 +79,8 @@ class Payments:
             save_payment_method: Whether the provider keeps the method for later.
             return_url: Where the provider sends the customer back to.
             metadata: Text for text, kept at the provider; no card data, no secrets.
+            country: The customer's, such as `NL`: for a router's rules alone, sent to nobody.
+            payment_method_type: Such as `card` or `ideal`: the same.
             attempt: 2 for a second try after the first was declined, canceled or proven without
                 effect, and so on. Refused while an attempt is unknown, under way or paid.
 
@@ -97,6 +101,8 @@ class Payments:
             statement_descriptor=statement_descriptor,
             receipt_email=receipt_email,
             metadata=metadata,
+            country=country,
+            method=payment_method_type,
         )
         return self._drive(
             self._attempts.create(
@@ -112,6 +118,7 @@ class Payments:
         return_url: str | None = None,
         off_session: bool | None = None,
         attempt: int | None = None,
+        action_result: Mapping[str, str] | None = None,
     ) -> PaymentIntent:
         """
         Charge or authorise a payment that was created without `confirm`, or try again.
@@ -120,9 +127,12 @@ class Payments:
             payment: payport's id of the payment.
             payment_method: Another token than the one it was created with.
             attempt: The number of the attempt; the current one if left out.
+            action_result: What the customer's action brought back, alone: the parameters of the
+                return URL, or what the provider's code in the browser gave. Only for providers that
+                do not hear of it by themselves. It is never stored.
 
         Raises:
-            InvalidTransition: The payment does not wait to be confirmed.
+            InvalidTransition: The payment does not wait to be confirmed, or for the customer.
             OutcomeUnknown: It may have been executed; carries the payment.
         """
         return self._drive(
@@ -132,6 +142,7 @@ class Payments:
                 return_url=return_url,
                 off_session=off_session,
                 attempt=attempt,
+                action_result=action_result,
             )
         )
 
@@ -190,7 +201,7 @@ class Payments:
         """
         return self._drive(self._reads.refresh(payment, reference))
 
-    def adopt(self, *, provider_ref: str) -> PaymentIntent:
+    def adopt(self, *, provider_ref: str, provider: str | None = None) -> PaymentIntent:
         """
         Take over a payment that was made elsewhere, in the provider's dashboard or by another
         system. From then on it is a payment of this scope, whose webhooks are applied and whose
@@ -207,7 +218,7 @@ class Payments:
             NotFound: The provider has no such payment, or it is of another scope.
             UnsupportedOperation: The provider cannot be read.
         """
-        return self._drive(adopt(self._session, provider_ref))
+        return self._drive(adopt(self._session.line(provider, ADOPT), provider_ref))
 
     def list(
         self,
@@ -232,6 +243,7 @@ class Payments:
         created_from: datetime | None = None,
         created_before: datetime | None = None,
         customer: str | None = None,
+        provider: str | None = None,
     ) -> Listing[ProviderPayment]:
         """
         The payments that the provider holds, whoever made them, newest first: a lazy iterable with
@@ -251,6 +263,7 @@ class Payments:
             created_from=created_from,
             created_before=created_before,
             customer=customer,
+            provider=provider,
         )
         return Listing(steps, self._drive)
 
@@ -281,6 +294,8 @@ class AsyncPayments:
         statement_descriptor: str | None = None,
         receipt_email: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        country: str | None = None,
+        payment_method_type: str | None = None,
         attempt: int = 1,
     ) -> PaymentIntent:
         """See `Payments.create`."""
@@ -296,6 +311,8 @@ class AsyncPayments:
             statement_descriptor=statement_descriptor,
             receipt_email=receipt_email,
             metadata=metadata,
+            country=country,
+            method=payment_method_type,
         )
         return await self._drive(
             self._attempts.create(
@@ -311,6 +328,7 @@ class AsyncPayments:
         return_url: str | None = None,
         off_session: bool | None = None,
         attempt: int | None = None,
+        action_result: Mapping[str, str] | None = None,
     ) -> PaymentIntent:
         """See `Payments.confirm`."""
         return await self._drive(
@@ -320,6 +338,7 @@ class AsyncPayments:
                 return_url=return_url,
                 off_session=off_session,
                 attempt=attempt,
+                action_result=action_result,
             )
         )
 
@@ -352,9 +371,9 @@ class AsyncPayments:
         """See `Payments.refresh`."""
         return await self._drive(self._reads.refresh(payment, reference))
 
-    async def adopt(self, *, provider_ref: str) -> PaymentIntent:
+    async def adopt(self, *, provider_ref: str, provider: str | None = None) -> PaymentIntent:
         """See `Payments.adopt`."""
-        return await self._drive(adopt(self._session, provider_ref))
+        return await self._drive(adopt(self._session.line(provider, ADOPT), provider_ref))
 
     def list(
         self,
@@ -373,6 +392,7 @@ class AsyncPayments:
         created_from: datetime | None = None,
         created_before: datetime | None = None,
         customer: str | None = None,
+        provider: str | None = None,
     ) -> AsyncListing[ProviderPayment]:
         """See `Payments.list_from_provider`; the listing is an async iterable."""
         steps = ProviderPayments(
@@ -380,6 +400,7 @@ class AsyncPayments:
             created_from=created_from,
             created_before=created_before,
             customer=customer,
+            provider=provider,
         )
         return AsyncListing(steps, self._drive)
 

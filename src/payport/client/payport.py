@@ -8,9 +8,11 @@ process anew. Nothing runs in the background.
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from payport.client.named import awaited_provider, blocking_provider
 from payport.client.operations import AsyncOperations, Operations
 from payport.client.payments import AsyncPayments, Payments
 from payport.client.refunds import AsyncRefunds, Refunds
@@ -28,11 +30,12 @@ from payport.storage.urls import is_relative_sqlite, open_async_store, open_stor
 from payport.webhooks.handlers import Handlers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
     from typing import Self
 
     from payport.providers.base import AsyncPaymentProvider, PaymentProvider
+    from payport.providers.routing.router import AsyncRouter, Router
     from payport.storage.base import AsyncStore, Store
 
 __all__ = ["AsyncPayport", "Payport"]
@@ -54,7 +57,8 @@ class Payport:
         webhooks: Receive and process what the provider sends.
 
     Args:
-        provider: A processor, such as `FakeProvider()`.
+        provider: A processor, such as `FakeProvider()`, or a `Router` of several; or the name of an
+            installed adapter, which is then made from the environment.
         scope: Names the order space, such as a shop or a tenant; part of every identity. May be
             left out with a fake only.
         store: A database URL (`sqlite:////srv/shop/payments.db`), a SQLAlchemy `Engine`, or
@@ -64,8 +68,8 @@ class Payport:
         timeout: Seconds one request may take.
         retries: What is tried again, and when.
         breaker: After how many failures the provider is left alone, and for how long.
-        rate_limit: So many requests a second at most; 0 for no limit. What the provider's adapter
-            declares if left out.
+        rate_limit: So many requests a second at most to each provider; 0 for no limit. What its
+            adapter declares if left out.
         send_within: How long after it was last asked for a payment may still be sent by recovery,
             where the customer is present.
         clock: For tests; a fake's own clock is used if left out.
@@ -82,7 +86,7 @@ class Payport:
 
     def __init__(
         self,
-        provider: PaymentProvider,
+        provider: PaymentProvider | Router | str,
         *,
         scope: str | None = None,
         store: Any = None,
@@ -95,9 +99,10 @@ class Payport:
         send_within: timedelta = DEFAULT_SEND_WITHIN,
         clock: Clock | None = None,
     ) -> None:
-        _check_colour(provider, awaited=False)
+        processor = blocking_provider(provider)
+        _check_colour(processor, awaited=False)
         session = _session(
-            provider,
+            processor,
             scope=scope,
             store=store,
             handlers=handlers,
@@ -110,7 +115,7 @@ class Payport:
             clock=clock,
         )
         kept: Store = _opened(open_store, store)
-        self._begin(session, Runner(kept, provider, session.settings.clock), owner=True)
+        self._begin(session, Runner(kept, processor, session.settings.clock), owner=True)
 
     def _begin(self, session: Session, runner: Runner, *, owner: bool) -> None:
         self._session = session
@@ -133,11 +138,24 @@ class Payport:
 
     @property
     def breaker(self) -> CircuitBreaker:
-        """The provider's circuit breaker: its state, and `close` once a refused key is mended."""
+        """
+        The provider's circuit breaker: its state, and `close` once a refused key is mended. With a
+        router each provider has its own: see `breakers`.
+        """
         return self._session.gate.breaker
 
     @property
-    def provider(self) -> PaymentProvider:
+    def breakers(self) -> Mapping[str, CircuitBreaker]:
+        """Each provider's circuit breaker, by the provider's name."""
+        return {line.spec.name: line.gate.breaker for line in self._session.lines}
+
+    @property
+    def providers(self) -> Mapping[str, PaymentProvider]:
+        """Each provider by its name: of a router all of them, else the only one."""
+        return _members(self._runner.ports.provider)
+
+    @property
+    def provider(self) -> PaymentProvider | Router:
         """What it was constructed with. Asked directly, it passes by the journal."""
         return self._runner.ports.provider
 
@@ -189,7 +207,7 @@ class AsyncPayport:
 
     def __init__(
         self,
-        provider: AsyncPaymentProvider,
+        provider: AsyncPaymentProvider | AsyncRouter | str,
         *,
         scope: str | None = None,
         store: Any = None,
@@ -202,9 +220,10 @@ class AsyncPayport:
         send_within: timedelta = DEFAULT_SEND_WITHIN,
         clock: Clock | None = None,
     ) -> None:
-        _check_colour(provider, awaited=True)
+        processor = awaited_provider(provider)
+        _check_colour(processor, awaited=True)
         session = _session(
-            provider,
+            processor,
             scope=scope,
             store=store,
             handlers=handlers,
@@ -217,7 +236,7 @@ class AsyncPayport:
             clock=clock,
         )
         kept: AsyncStore = _opened(open_async_store, store)
-        self._begin(session, AsyncRunner(kept, provider, session.settings.clock), owner=True)
+        self._begin(session, AsyncRunner(kept, processor, session.settings.clock), owner=True)
 
     def _begin(self, session: Session, runner: AsyncRunner, *, owner: bool) -> None:
         self._session = session
@@ -240,11 +259,24 @@ class AsyncPayport:
 
     @property
     def breaker(self) -> CircuitBreaker:
-        """The provider's circuit breaker: its state, and `close` once a refused key is mended."""
+        """
+        The provider's circuit breaker: its state, and `close` once a refused key is mended. With a
+        router each provider has its own: see `breakers`.
+        """
         return self._session.gate.breaker
 
     @property
-    def provider(self) -> AsyncPaymentProvider:
+    def breakers(self) -> Mapping[str, CircuitBreaker]:
+        """Each provider's circuit breaker, by the provider's name."""
+        return {line.spec.name: line.gate.breaker for line in self._session.lines}
+
+    @property
+    def providers(self) -> Mapping[str, AsyncPaymentProvider]:
+        """Each provider by its name: of a router all of them, else the only one."""
+        return _members(self._runner.ports.provider)
+
+    @property
+    def provider(self) -> AsyncPaymentProvider | AsyncRouter:
         """See `Payport.provider`."""
         return self._runner.ports.provider
 
@@ -282,9 +314,23 @@ class AsyncPayport:
         raise _not_pickled(self)
 
 
+def _is_router(provider: object) -> bool:
+    """Whether it stands for several providers, which it has checked."""
+    return hasattr(provider, "providers") and hasattr(provider, "decide")
+
+
+def _members(provider: Any) -> Mapping[str, Any]:
+    """Each provider by its name."""
+    if _is_router(provider):
+        members: Mapping[str, Any] = provider.providers
+        return members
+    return {provider.spec.name: provider}
+
+
 def _check_colour(provider: object, *, awaited: bool) -> None:
     """Refuse a provider of the other colour, and what is not a provider."""
-    create = getattr(provider, "create_payment", None)
+    first: object = next(iter(_members(provider).values())) if _is_router(provider) else provider
+    create = getattr(first, "create_payment", None)
     client = "AsyncPayport" if awaited else "Payport"
     if create is None or not isinstance(getattr(provider, "spec", None), ProviderSpec):
         message = f"{type(provider).__name__} is not a payment provider"
@@ -308,7 +354,7 @@ def _opened(open_it: Callable[[object], S], store: object) -> S:
 
 
 def _session(
-    provider: PaymentProvider | AsyncPaymentProvider,
+    provider: Any,
     *,
     scope: str | None,
     store: object,
@@ -338,19 +384,27 @@ def _session(
         message = "must be more than nothing: a payment could never be sent again otherwise"
         raise ConfigurationError(message, operation="Payport", field="send_within")
     used = handlers if handlers is not None else Handlers()
+    members = _members(provider)
     settings = JournalSettings(
         scope=check_scope(_FAKE_SCOPE if scope is None else scope),
         environment=provider.environment,
         clock=clock or _own_clock(provider) or SystemClock(),
         retries=retries,
         breaker=breaker,
-        rate=_rate(provider, rate_limit),
+        rate=None,
         send_within=send_within,
         deadline=float(deadline),
         call_timeout=float(timeout),
         on_events=used.subscribe,
     )
-    return Session(settings=settings, provider=provider, handlers=used)
+    each = {
+        name: replace(settings, rate=_rate(member, rate_limit)) for name, member in members.items()
+    }
+    if not _is_router(provider):
+        return Session(settings=each[provider.spec.name], provider=provider, handlers=used)
+    from payport.operations.routed import RoutedSession  # noqa: PLC0415 - only a router needs it
+
+    return RoutedSession(settings=each, router=provider, handlers=used)
 
 
 def _rate(provider: PaymentProvider | AsyncPaymentProvider, asked: int | None) -> int | None:
@@ -364,12 +418,15 @@ def _rate(provider: PaymentProvider | AsyncPaymentProvider, asked: int | None) -
 
 
 def _own_clock(provider: object) -> Clock | None:
-    """The clock of a fake, for a test to move; None where it is the machine's."""
-    try:
-        own: Clock | None = getattr(provider, "clock", None)
-    except ConfigurationError:
-        return None  # a fake on a clock that nobody can move
-    return own
+    """The clock of the first fake, for a test to move; None where it is the machine's."""
+    for member in _members(provider).values():
+        try:
+            own: Clock | None = getattr(member, "clock", None)
+        except ConfigurationError:
+            continue  # a fake on a clock that nobody can move
+        if own is not None:
+            return own
+    return None
 
 
 _LONGEST = 600.0
@@ -379,7 +436,7 @@ def _is_number(given: object) -> bool:
     return isinstance(given, int | float) and not isinstance(given, bool)
 
 
-def _check_environment(provider: PaymentProvider | AsyncPaymentProvider, store: object) -> None:
+def _check_environment(provider: Any, store: object) -> None:
     """Refuse what is not safe for real money, and a store that was forgotten."""
     if store is None and not provider.spec.fake:
         raise ConfigurationError(
@@ -402,7 +459,8 @@ def _check_environment(provider: PaymentProvider | AsyncPaymentProvider, store: 
 
 
 def _described(client: object, session: Session) -> str:
-    where = f"{session.spec.name} {session.environment} scope='{session.scope}'"
+    names = "+".join(line.spec.name for line in session.lines)
+    where = f"{names} {session.environment} scope='{session.scope}'"
     return f"<{type(client).__name__} {where}>"
 
 

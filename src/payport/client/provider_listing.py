@@ -21,7 +21,7 @@ from payport.domain.facts import AttemptStatus, CaptureStatus, Facts, RefundStat
 from payport.domain.identifiers import Kind
 from payport.domain.money import Money
 from payport.domain.secrets import NOTHING, Sealed
-from payport.operations.steps import Steps, ask, transact
+from payport.operations.steps import Steps, transact
 from payport.providers.exchange import Call
 from payport.providers.listings import FactsPage, PaymentsQuery, RefundsQuery
 from payport.providers.outcomes import Failure
@@ -121,12 +121,14 @@ class _Pages(abc.ABC, Generic[T]):
     def _paged(self, cursor: str | None, most: int) -> Steps[Page[T]]:
         """One page, its arguments being checked."""
 
-    def _asked(self, method: str, query: PaymentsQuery | RefundsQuery) -> Steps[FactsPage]:
+    def _asked(
+        self, line: Session, method: str, query: PaymentsQuery | RefundsQuery
+    ) -> Steps[FactsPage]:
         """What the provider lists. Raises ProviderFault where it does not."""
-        call = Call(timeout=self._session.settings.call_timeout)
-        told = yield from ask(methodcaller(method, query, call))
+        call = Call(timeout=line.settings.call_timeout)
+        told: Any = yield from line.gate.ask(methodcaller(method, query, call))
         if isinstance(told, Failure):
-            raise self._session.fault(told, self._operation, "") from told.cause
+            raise line.fault(told, self._operation, "") from told.cause
         page: FactsPage = told
         return page
 
@@ -141,10 +143,12 @@ class ProviderPayments(_Pages[ProviderPayment]):
         created_from: datetime | None,
         created_before: datetime | None,
         customer: str | None,
+        provider: str | None = None,
     ) -> None:
         operation = "payments.list_from_provider"
-        super().__init__(session, operation, Capability.LIST_PAYMENTS)
-        check = Checker(operation, session.spec.limits)
+        line = session.line(provider, operation)
+        super().__init__(line, operation, Capability.LIST_PAYMENTS)
+        check = Checker(operation, line.spec.limits)
         self._query = PaymentsQuery(
             created_from=check_moment(created_from, operation=operation, field="created_from"),
             created_before=check_moment(
@@ -157,7 +161,7 @@ class ProviderPayments(_Pages[ProviderPayment]):
         session = self._session
         account = yield from session.account(self._operation, "")
         page = yield from self._asked(
-            "list_payments", replace(self._query, after=cursor, limit=most)
+            session, "list_payments", replace(self._query, after=cursor, limit=most)
         )
         refs = [facts.attempt_ref for facts in page.items if facts.attempt_ref is not None]
 
@@ -193,7 +197,9 @@ class ProviderRefunds(_Pages[ProviderRefund]):
         if number >= len(refs):
             return Page(items=(), next_cursor=None)
         query = RefundsQuery(payment_ref=refs[number], after=after, limit=most)
-        page = yield from self._asked("list_refunds", query)
+        line = session.at(intent, self._operation, refs[number])
+        line.spec.require(Capability.LIST_REFUNDS, operation=self._operation)
+        page = yield from self._asked(line, "list_refunds", query)
         ids = {refund.provider_ref: refund.id for refund in intent.refunds}
         items = tuple(_refund_from(facts, ids.get) for facts in page.items)
         following = page.next_cursor

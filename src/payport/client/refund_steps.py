@@ -74,6 +74,7 @@ class RefundSteps:
             named=_CREATE,
             reference=reference,
             begin=lambda beginning: self._begin(beginning, reference, wanted, why, texts),
+            held_by=lambda intent: _holder(intent)[0],
         )
         return self._carried_out(plan, refund_id)
 
@@ -101,7 +102,7 @@ class RefundSteps:
         amount = _all_of(free) if asked_for is None else asked_for
         check_refund(free, amount)
         if amount.minor < free.captured.minor:
-            self._session.spec.require(Capability.PARTIAL_REFUND, operation=_CREATE)
+            beginning.spec.require(Capability.PARTIAL_REFUND, operation=_CREATE)
         begun = Refund(
             id=refund_id,
             reference=reference,
@@ -150,9 +151,11 @@ class RefundSteps:
         known = self._there(intent.refund(refund_id), refund_id, operation)
         if known.provider_ref is None:
             return known
-        ref = known.provider_ref
-        yield from self._session.at_home(intent, operation)
-        outcome = yield from self._session.asked(lambda p, call: p.retrieve_refund(ref, call))
+        ref, of = known.provider_ref, known.fact.attempt_ref if known.fact is not None else None
+        line = self._session.at(intent, operation, of)
+        line.spec.require(Capability.RETRIEVE_REFUND, operation=operation)
+        yield from line.at_home(intent, operation)
+        outcome = yield from line.asked(lambda p, call: p.retrieve_refund(ref, call))
         after = yield from self._session.observed(intent.id, outcome, operation)
         return self._there(after.refund(refund_id), refund_id, operation)
 
@@ -193,6 +196,19 @@ def _refundable_ref(intent: PaymentIntent, amount: Money, reference: str) -> str
 
     A payment has more than one only where two attempts both paid.
     """
+    ref, left = _holder(intent)
+    if ref is None or left < amount.minor:
+        raise InvalidRequest(
+            f"{amount} is more than is left of any single attempt: refund each attempt by itself",
+            operation=_CREATE,
+            reference=reference,
+            field="amount",
+        )
+    return ref
+
+
+def _holder(intent: PaymentIntent) -> tuple[str | None, int]:
+    """The attempt that most is left of, and how much; None where no money was taken."""
     left: dict[str, int] = {}
     for capture in intent.captures:
         if capture.fact is not None and capture.status is CaptureStatus.SUCCEEDED:
@@ -202,12 +218,5 @@ def _refundable_ref(intent: PaymentIntent, amount: Money, reference: str) -> str
         if refund.fact is not None and refund.status not in _NOT_REFUNDED:
             of = refund.fact.attempt_ref
             left[of] = left.get(of, 0) - refund.amount.minor
-    ref = max(left, key=lambda of: (left[of], of))
-    if left[ref] < amount.minor:
-        raise InvalidRequest(
-            f"{amount} is more than is left of any single attempt: refund each attempt by itself",
-            operation=_CREATE,
-            reference=reference,
-            field="amount",
-        )
-    return ref
+    ref = max(left, key=lambda of: (left[of], of), default=None)
+    return ref, 0 if ref is None else left[ref]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from payport.operations.clock import Clock
     from payport.operations.threads import Threads
     from payport.providers.base import AsyncPaymentProvider, PaymentProvider
+    from payport.providers.routing.router import AsyncRouter, Router
     from payport.storage.base import AsyncStore, Store
 
 __all__ = ["AsyncRunner", "Runner"]
@@ -25,7 +26,7 @@ T = TypeVar("T")
 class Runner:
     """Carries steps out, blocking, until it is closed."""
 
-    def __init__(self, store: Store, provider: PaymentProvider, clock: Clock) -> None:
+    def __init__(self, store: Store, provider: PaymentProvider | Router, clock: Clock) -> None:
         self.ports: Ports = Ports(store, provider, clock.sleep, Grouped(store))
         self.closed: bool = False
 
@@ -47,7 +48,9 @@ class Runner:
 class AsyncRunner:
     """Carries steps out, awaiting each, in the one event loop that it was first used in."""
 
-    def __init__(self, store: AsyncStore, provider: AsyncPaymentProvider, clock: Clock) -> None:
+    def __init__(
+        self, store: AsyncStore, provider: AsyncPaymentProvider | AsyncRouter, clock: Clock
+    ) -> None:
         self.ports: AsyncPorts = AsyncPorts(
             store, provider, clock.asleep, AsyncGrouped(store), _threads()
         )

@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from payport.domain.money import Money
 
 __all__ = [
+    "NO_HINTS",
     "Given",
+    "Hints",
     "TryTerms",
     "fixed_parameters",
+    "hints_from",
     "merged",
     "money",
     "parameters",
@@ -43,6 +46,23 @@ class Given:
     statement_descriptor: Any = None
     receipt_email: Any = None
     metadata: Any = None
+    country: Any = None
+    method: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hints:
+    """
+    What a router's rules ask for and no provider is told. No part of what tells a repetition from
+    another request: a decision is replayed, whatever is said by then.
+    """
+
+    country: str | None = None
+    method: str | None = None
+
+
+#: Nothing was said.
+NO_HINTS = Hints()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +99,13 @@ def terms_from(given: Given, checker: Checker) -> Terms:
         receipt_email=checker.email(given.receipt_email, "receipt_email"),
         metadata=checker.metadata(given.metadata),
     )
+
+
+def hints_from(given: Given, checker: Checker) -> Hints:
+    """The checked hints. Raises InvalidRequest."""
+    if given.country is None and given.method is None:
+        return NO_HINTS
+    return Hints(country=checker.country(given.country), method=checker.method(given.method))
 
 
 def money(amount: Money | None) -> str | None:

@@ -30,9 +30,13 @@ __all__ = [
 
 E = TypeVar("E", bound=StrEnum)
 
-_TOKEN = re.compile(r"[A-Za-z0-9_\-:.=+|@~]{1,1000}")
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_METHOD = re.compile(r"[a-z0-9][a-z0-9_.-]{0,49}")
+_TOKEN = re.compile(r"[A-Za-z0-9_\-:.=+|@~]+")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
 _URL_LENGTH = 2048
+#: Results of 3-D Secure have some thousands.
+_LONGEST_RESULT = 300_000
 _MOST_PER_PAGE = 1000
 
 
@@ -84,6 +88,9 @@ class Checker:
         refuse_sensitive(token, operation=self._operation, field=field)
         if not isinstance(token, str) or not _TOKEN.fullmatch(token) or ".." in token:
             raise self.refused(field, "must be a token of the provider's, such as 'pm_card_visa'")
+        if len(token) > self._limits.token_length:
+            found = f"the provider's tokens have at most {self._limits.token_length} characters"
+            raise self.refused(field, found)
         return token
 
     def text(self, text: object, field: str, longest: int) -> str | None:
@@ -96,6 +103,18 @@ class Checker:
             raise self.refused(field, f"at most {longest} characters are kept, not {len(text)}")
         refuse_sensitive(text, operation=self._operation, field=field)
         return text
+
+    def country(self, country: object) -> str | None:
+        """A country by ISO 3166, as `NL`."""
+        if country is None or (isinstance(country, str) and _COUNTRY.fullmatch(country)):
+            return country
+        raise self.refused("country", "must be two upper-case letters by ISO 3166, such as 'NL'")
+
+    def method(self, method: object) -> str | None:
+        """A type of payment method, as `card`."""
+        if method is None or (isinstance(method, str) and _METHOD.fullmatch(method)):
+            return method
+        raise self.refused("payment_method_type", "must be a lower-case word, such as 'card'")
 
     def email(self, email: object, field: str) -> str | None:
         """An address for a receipt."""
@@ -137,6 +156,18 @@ class Checker:
         except ValueError:
             known = ", ".join(repr(str(member)) for member in kind)
             raise self.refused(field, f"must be one of {known}") from None
+
+    def action_result(self, result: object) -> FrozenMapping:
+        """Text for text, as it came from the browser: not looked into, and never stored."""
+        given: Mapping[object, object] = {}
+        if isinstance(result, Mapping):
+            given = cast("Mapping[object, object]", result)
+        kept = {k: v for k, v in given.items() if isinstance(k, str) and isinstance(v, str)}
+        if not kept or len(kept) != len(given):
+            raise self.refused("action_result", "must be a mapping of text to text, not empty")
+        if sum(map(len, kept.values())) > _LONGEST_RESULT:
+            raise self.refused("action_result", f"has more than {_LONGEST_RESULT} characters")
+        return FrozenMapping(kept)
 
     def metadata(self, metadata: object) -> FrozenMapping:
         """Text for text, within the provider's limits, without card data."""

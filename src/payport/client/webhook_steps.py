@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from payport.client.listing import ListingSteps
 from payport.client.payments import Payments
 from payport.client.refunds import Refunds
-from payport.client.validation import checked_status
+from payport.client.validation import check_moment, checked_status
 from payport.domain.errors import InvalidRequest
+from payport.operations.plan import CLOCK_TOLERANCE
+from payport.providers.events import EventsQuery
 from payport.storage.base import Cursor, HandlerRun, InboxQuery, InboxRow, InboxState
 from payport.webhooks import keeping
+from payport.webhooks.backfilling import BACKFILL, Backfill, backfill
 from payport.webhooks.outbox import OPERATIONS
 
 if TYPE_CHECKING:
     from payport.operations.session import Session
     from payport.operations.steps import Steps
+    from payport.storage.base import Transaction
     from payport.webhooks.delivering import Operations
 
 __all__ = [
     "DEFAULT_POLL",
+    "MOST_EVENTS",
     "AsyncStop",
     "Stop",
     "as_operations",
-    "check_provider",
+    "backfilled",
     "checked_age",
     "checked_poll",
     "delivery_listing",
@@ -39,7 +45,10 @@ T = TypeVar("T")
 
 #: Seconds between two looks of a worker that has nothing to do.
 DEFAULT_POLL: Final = 1.0
+#: Events that a backfill reads at most unless it is told otherwise.
+MOST_EVENTS: Final = 10_000
 _LONGEST_POLL: Final = 3600.0
+_CURSOR: Final = re.compile(r"[\x21-\x7e]{1,255}")
 _WORD: Final = re.compile("(evt|msg|inb)_[a-z2-7]{26}")
 
 
@@ -68,22 +77,6 @@ def never() -> bool:
     return False
 
 
-def check_provider(session: Session, provider: str | None) -> None:
-    """
-    Refuse another provider's webhook, before anything is looked at.
-
-    Raises:
-        InvalidRequest: It is not this client's.
-    """
-    if provider is not None and provider != session.spec.name:
-        raise InvalidRequest(
-            f"this client is at {session.spec.name}: hand the webhook to the client of the "
-            "provider that it is of",
-            operation="webhooks.receive",
-            field="provider",
-        )
-
-
 def checked_poll(poll: object) -> float:
     """The seconds, or InvalidRequest."""
     seconds = poll if isinstance(poll, int | float) and not isinstance(poll, bool) else 0
@@ -99,6 +92,38 @@ def checked_age(older_than: object) -> timedelta:
         message = "must be a timedelta, and not negative"
         raise InvalidRequest(message, operation="webhooks.prune", field="older_than")
     return older_than
+
+
+def backfilled(session: Session, since: object, cursor: object, limit: object) -> Steps[Backfill]:
+    """See `Webhooks.backfill`."""
+    now = session.settings.clock.now()
+    begins = now - since if isinstance(since, timedelta) else _moment(since)
+    if begins > now:
+        message = "must be a moment that is past, or how long ago it is"
+        raise InvalidRequest(message, operation=BACKFILL, field="since")
+    kept = session.spec.events_kept
+    if kept is not None and begins < now - kept - CLOCK_TOLERANCE:
+        raise InvalidRequest(
+            f"{session.spec.name} keeps what it told for {kept.days} days. Ask for those; for what "
+            "was before, read the payments: payments.list_from_provider and payments.refresh",
+            operation=BACKFILL,
+            field="since",
+        )
+    if cursor is not None and not (isinstance(cursor, str) and _CURSOR.fullmatch(cursor)):
+        message = "is not a cursor: pass the next_cursor of a backfill before"
+        raise InvalidRequest(message, operation=BACKFILL, field="cursor")
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+        message = "must be a whole number, and at least 1"
+        raise InvalidRequest(message, operation=BACKFILL, field="limit")
+    return backfill(session, EventsQuery(created_from=begins, after=cursor, limit=limit))
+
+
+def _moment(since: object) -> datetime:
+    moment = check_moment(since, operation=BACKFILL, field="since")
+    if moment is None:
+        message = "must be an aware datetime, or a timedelta"
+        raise InvalidRequest(message, operation=BACKFILL, field="since")
+    return moment
 
 
 def replayed(session: Session, name: object, handler: str | None) -> Steps[int]:
@@ -122,13 +147,36 @@ def _replayed(session: Session, row_id: str) -> Steps[int]:
 def delivery_listing(session: Session, state: InboxState | str | None) -> ListingSteps[InboxRow]:
     """See `Webhooks.list`."""
     query = _query(session, state, "webhooks.list")
-    return ListingSteps(query, lambda tx, q: tx.deliveries(q), _place, "webhooks.list")
+
+    def read(tx: Transaction, asked: InboxQuery) -> Sequence[InboxRow]:
+        return _newest(session, asked, tx.deliveries, _place)
+
+    return ListingSteps(query, read, _place, "webhooks.list")
 
 
 def run_listing(session: Session, state: InboxState | str | None) -> ListingSteps[HandlerRun]:
     """See `Webhooks.runs`."""
     query = _query(session, state, "webhooks.runs")
-    return ListingSteps(query, lambda tx, q: tx.handler_runs(q), _place_of_run, "webhooks.runs")
+
+    def read(tx: Transaction, asked: InboxQuery) -> Sequence[HandlerRun]:
+        return _newest(session, asked, tx.handler_runs, _place_of_run)
+
+    return ListingSteps(query, read, _place_of_run, "webhooks.runs")
+
+
+def _newest(
+    session: Session,
+    asked: InboxQuery,
+    read: Callable[[InboxQuery], Sequence[T]],
+    place: Callable[[T], Cursor],
+) -> Sequence[T]:
+    """A page over all providers: they have one order, so each one's page holds its part of it."""
+    names = [line.spec.name for line in session.lines]
+    if len(names) == 1:
+        return read(replace(asked, provider=names[0]))
+    rows = [row for name in names for row in read(replace(asked, provider=name))]
+    rows.sort(key=lambda row: (place(row).created_at, place(row).id), reverse=True)
+    return rows[: asked.limit]
 
 
 def _query(session: Session, state: InboxState | str | None, operation: str) -> InboxQuery:

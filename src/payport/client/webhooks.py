@@ -8,8 +8,9 @@ from payport.client.listing import AsyncListing, Listing
 from payport.client.validation import check_delivery_id
 from payport.client.webhook_steps import (
     DEFAULT_POLL,
+    MOST_EVENTS,
     as_operations,
-    check_provider,
+    backfilled,
     checked_age,
     checked_poll,
     delivery_listing,
@@ -19,17 +20,19 @@ from payport.client.webhook_steps import (
 )
 from payport.client.workers import work_until, work_until_awaited
 from payport.webhooks import keeping
+from payport.webhooks.backfilling import BACKFILL
 from payport.webhooks.inbox import Receipt, receive
 from payport.webhooks.working import work_due, work_one
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from payport.client.runners import AsyncRunner, Runner
     from payport.client.webhook_steps import AsyncStop, Stop
     from payport.operations.session import Session
     from payport.storage.base import HandlerRun, InboxRow, InboxState
+    from payport.webhooks.backfilling import Backfill
     from payport.webhooks.keeping import InboxStats
 
 __all__ = ["AsyncWebhooks", "Webhooks"]
@@ -60,16 +63,46 @@ class Webhooks:
             body: The raw bytes, before any parsing: the signature covers them.
             headers: All of them.
             url: The address it came to, for providers that sign it.
-            provider: The name of the provider whose endpoint it came to, where there are several;
-                this client's if left out.
+            provider: The name of the provider whose endpoint it came to. May be left out where the
+                client has one.
 
         Raises:
             WebhookRejected: Too large, wrongly signed, too old or malformed: answer its `status`.
             StoreUnavailable: It could not be stored: answer 503, so that it is sent again.
-            InvalidRequest: It is another provider's: hand it to that one's client.
+            InvalidRequest: This client has no such provider, or has several and none is named.
         """
-        check_provider(self._session, provider)
-        return self._drive(receive(self._session, body=body, headers=headers, url=url))
+        line = self._session.line(provider, "webhooks.receive")
+        return self._drive(receive(line, body=body, headers=headers, url=url))
+
+    def backfill(
+        self,
+        *,
+        since: datetime | timedelta,
+        cursor: str | None = None,
+        limit: int = MOST_EVENTS,
+        provider: str | None = None,
+    ) -> Backfill:
+        """
+        Read what the provider told since then from its own list into the inbox, the newest first:
+        what no webhook brought, because the endpoint was down, or missing, or not told of it.
+
+        What came before is known and stays as it is. Nothing is applied here: that is `process_due`
+        or a worker.
+
+        Args:
+            since: An aware moment, or how long ago.
+            cursor: Where an earlier call ended, or failed, to go on there.
+            limit: So many events at most; each 100 of them are a request and a commit.
+            provider: Whose list; has to be named where this client has several.
+
+        Raises:
+            InvalidRequest: That is longer ago than the provider keeps it, or it is no moment.
+            ProviderFault: The provider did not tell. What was read before is stored; the error's
+                note says where to go on.
+            UnsupportedOperation: The provider keeps no list of what it told.
+        """
+        line = self._session.line(provider, BACKFILL)
+        return self._drive(backfilled(line, since, cursor, limit))
 
     def process_one(self, delivery: str) -> InboxState:
         """
@@ -176,8 +209,21 @@ class AsyncWebhooks:
         provider: str | None = None,
     ) -> Receipt:
         """See `Webhooks.receive`."""
-        check_provider(self._session, provider)
-        return await self._drive(receive(self._session, body=body, headers=headers, url=url))
+        line = self._session.line(provider, "webhooks.receive")
+        return await self._drive(receive(line, body=body, headers=headers, url=url))
+
+    async def backfill(
+        self,
+        *,
+        since: datetime | timedelta,
+        cursor: str | None = None,
+        limit: int = MOST_EVENTS,
+        provider: str | None = None,
+    ) -> Backfill:
+        """See `Webhooks.backfill`."""
+        return await self._drive(
+            backfilled(self._session.line(provider, BACKFILL), since, cursor, limit)
+        )
 
     async def process_one(self, delivery: str) -> InboxState:
         """See `Webhooks.process_one`."""

@@ -10,9 +10,9 @@ from payport.domain.events import (
     CaptureSucceeded,
     DisputeClosed,
     DisputeOpened,
-    DomainEvent,
     DuplicatePayment,
     PaymentCanceled,
+    PaymentEvent,
     PaymentFailed,
     PaymentRequiresAction,
     PaymentSucceeded,
@@ -48,7 +48,7 @@ _DECIDED = frozenset({RefundStatus.SUCCEEDED, *_NOT_REFUNDED})
 
 def events_between(
     before: PaymentIntent, after: PaymentIntent, *, api_version: str | None
-) -> tuple[DomainEvent, ...]:
+) -> tuple[PaymentEvent, ...]:
     """The events that say how `before` became `after`."""
     telling = _Telling(after, api_version)
     return (
@@ -69,23 +69,25 @@ class _Telling:
             "reference": intent.reference,
             "scope": intent.scope,
             "environment": intent.environment,
-            "provider": intent.provider,
-            "account": intent.account,
             "api_version": api_version,
         }
+        self._home_of = intent.home_of
 
     def __call__(
-        self, kind: type[DomainEvent], fact: Fact, transition: str, **told: object
-    ) -> DomainEvent:
+        self, kind: type[PaymentEvent], fact: Fact, transition: str, **told: object
+    ) -> PaymentEvent:
         effect = str(told.pop("effect", fact.ref))
         identity = event_id(self._common["payment_id"], kind.kind, effect, transition)
-        details: dict[str, Any] = {**self._common, **told}
+        # A payment may have been elsewhere before: an event is of whoever holds what it tells of.
+        provider, account = self._home_of(getattr(fact, "attempt_ref", fact.ref))
+        home = {"provider": provider, "account": account}
+        details: dict[str, Any] = {**self._common, **home, **told}
         return kind(id=identity, occurred_at=fact.at, effect_ref=effect, **details)
 
 
 def _attempt_events(
     before: PaymentIntent, after: PaymentIntent, tell: _Telling
-) -> Iterator[DomainEvent]:
+) -> Iterator[PaymentEvent]:
     known = {a.ref: a for a in before.attempts}
     for attempt in after.attempts:
         old = known.get(attempt.ref)
@@ -94,7 +96,7 @@ def _attempt_events(
         yield from _attempt_event(attempt, attempt.number or after.attempt, tell)
 
 
-def _attempt_event(attempt: AttemptFact, number: int, tell: _Telling) -> Iterator[DomainEvent]:
+def _attempt_event(attempt: AttemptFact, number: int, tell: _Telling) -> Iterator[PaymentEvent]:
     # One object can be tried again. Where the provider does not name the try, its moment does.
     transition = f"{attempt.status}:{attempt.try_ref or _moment(attempt)}"
     if attempt.status in _FAILED:
@@ -121,7 +123,7 @@ def _moment(fact: Fact) -> str:
 
 def _capture_events(
     before: PaymentIntent, after: PaymentIntent, tell: _Telling
-) -> Iterator[DomainEvent]:
+) -> Iterator[PaymentEvent]:
     known = {c.fact.ref: c for c in before.captures if c.fact is not None}
     named = {c.key: c.reference for c in before.captures}
     for capture in after.captures:
@@ -133,7 +135,7 @@ def _capture_events(
 
 def _capture_event(
     fact: CaptureFact, old: Capture | None, reference: str | None, tell: _Telling
-) -> Iterator[DomainEvent]:
+) -> Iterator[PaymentEvent]:
     took = old.amount.minor if old is not None and _took(old) else 0
     failed = old is not None and _failed(old)
     if fact.status is CaptureStatus.SUCCEEDED and fact.amount.minor > took:
@@ -156,7 +158,7 @@ def _failed(capture: Capture) -> bool:
 
 def _refund_events(
     before: PaymentIntent, after: PaymentIntent, tell: _Telling
-) -> Iterator[DomainEvent]:
+) -> Iterator[PaymentEvent]:
     known = {r.fact.ref: r for r in before.refunds if r.fact is not None}
     for refund in after.refunds:
         fact = refund.fact
@@ -176,7 +178,7 @@ def _refund_events(
             )
 
 
-def _refund_change(was: RefundStatus | None, refund: Refund) -> type[DomainEvent] | None:
+def _refund_change(was: RefundStatus | None, refund: Refund) -> type[PaymentEvent] | None:
     if refund.status is RefundStatus.SUCCEEDED:
         return RefundSucceeded if was is not RefundStatus.SUCCEEDED else None
     if refund.status in _NOT_REFUNDED and was not in _NOT_REFUNDED:
@@ -186,7 +188,7 @@ def _refund_change(was: RefundStatus | None, refund: Refund) -> type[DomainEvent
 
 def _dispute_events(
     before: PaymentIntent, after: PaymentIntent, tell: _Telling
-) -> Iterator[DomainEvent]:
+) -> Iterator[PaymentEvent]:
     known = {d.ref: d for d in before.disputes}
     for dispute in after.disputes:
         old = known.get(dispute.ref)
@@ -197,7 +199,7 @@ def _dispute_events(
 
 def _dispute_event(
     dispute: DisputeFact, old: DisputeFact | None, tell: _Telling
-) -> Iterator[DomainEvent]:
+) -> Iterator[PaymentEvent]:
     # A dispute can be reopened and decided again: the moment tells the rounds apart.
     transition = f"{dispute.status}:{_moment(dispute)}"
     if dispute.status in _CLOSED:
@@ -215,7 +217,7 @@ def _dispute_event(
 
 def _payment_events(
     before: PaymentIntent, after: PaymentIntent, tell: _Telling
-) -> Iterator[DomainEvent]:
+) -> Iterator[PaymentEvent]:
     taken = [c.fact for c in after.captures if c.fact is not None and _took(c)]
     if not taken:
         return

@@ -10,7 +10,7 @@ about money: totals and status are projections of what it keeps.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from payport.domain._changes import events_between
 from payport.domain.errors import ProviderFault
@@ -66,7 +66,8 @@ def apply(intent: PaymentIntent, facts: Facts) -> Applied:
     attempts = _merged_attempts(intent, facts, ties)
     after = intent.evolve(
         attempts=attempts,
-        attempt=max([intent.attempt, *(a.number or 0 for a in attempts)]),
+        # Also of what is told by a name that was replaced.
+        attempt=max([intent.attempt, *(a.number or 0 for a in (*attempts, *facts.attempts))]),
         captures=_merged_captures(intent, facts, ties),
         refunds=_merged_refunds(intent, facts, ties),
         disputes=_merged_disputes(intent, facts, ties),
@@ -105,13 +106,19 @@ def _merged_attempts(
     known = {attempt.ref: attempt for attempt in intent.attempts}
     for fact in facts.attempts:
         old = known.get(fact.ref)
-        numbers = [n for n in (fact.number, old.number if old else None) if n is not None]
-        # The number is compared apart from the fact: not every statement tells it.
-        numbered = max(numbers, default=None)
-        new = replace(fact, number=numbered)
-        before = replace(old, number=numbered) if old is not None else None
-        known[fact.ref] = _standing(new, before, ties)
-    return tuple(sorted(known.values(), key=lambda a: a.ref))
+        if old is None:
+            known[fact.ref] = fact
+            continue
+        numbers = [n for n in (fact.number, old.number) if n is not None]
+        # These are compared apart from the fact: not every statement tells them.
+        both: dict[str, Any] = {
+            "number": max(numbers, default=None),
+            "replaces": fact.replaces or old.replaces,
+        }
+        known[fact.ref] = _standing(replace(fact, **both), replace(old, **both), ties)
+    provisional = {attempt.replaces for attempt in known.values()}
+    kept = [attempt for attempt in known.values() if attempt.ref not in provisional]
+    return tuple(sorted(kept, key=lambda a: a.ref))
 
 
 def _merged_captures(intent: PaymentIntent, facts: Facts, ties: list[bool]) -> tuple[Capture, ...]:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar
 
 from payport.domain.declines import Decline
 from payport.domain.identifiers import Environment, Kind, derive_id
 from payport.domain.money import Money
+from payport.domain.payout import PayoutStatus
 
 __all__ = [
     "EVENT_TYPES",
@@ -26,9 +27,17 @@ __all__ = [
     "DomainEvent",
     "DuplicatePayment",
     "PaymentCanceled",
+    "PaymentEvent",
     "PaymentFailed",
     "PaymentRequiresAction",
     "PaymentSucceeded",
+    "PayoutCanceled",
+    "PayoutCreated",
+    "PayoutEvent",
+    "PayoutFailed",
+    "PayoutInTransit",
+    "PayoutPaid",
+    "PayoutReconciled",
     "RefundFailed",
     "RefundReversed",
     "RefundSucceeded",
@@ -45,14 +54,14 @@ def event_id(aggregate: str, kind: str, effect: str, transition: str) -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainEvent:
     """
-    Something that happened to a payment.
+    Something that happened: to a payment, to a payout, or to what payport has no meaning for.
 
     Attributes:
         id: Stable: the same change has the same id, however often and from wherever it is learned.
         occurred_at: When, by the provider's clock.
-        payment_id: payport's id of the payment.
-        reference: The application's reference of the payment.
-        effect_ref: The provider's id of the effect that changed.
+        scope: The order space of the payment; of what is of no payment, that of the client which
+            learned of it.
+        effect_ref: The provider's id of what changed.
         api_version: The provider's version of the payload that told.
     """
 
@@ -60,8 +69,6 @@ class DomainEvent:
 
     id: str
     occurred_at: datetime
-    payment_id: str
-    reference: str
     scope: str
     environment: Environment
     provider: str
@@ -69,13 +76,37 @@ class DomainEvent:
     effect_ref: str
     api_version: str | None = None
 
+    @property
+    def aggregate_id(self) -> str:
+        """The id of what it happened to; its own where that is nothing of payport's."""
+        return self.id
+
     def __init_subclass__(cls) -> None:
         # `super()` without arguments breaks here: slots make dataclass build the class anew.
         cls.kind = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentSucceeded(DomainEvent):
+class PaymentEvent(DomainEvent):
+    """
+    Something that happened to a payment.
+
+    Attributes:
+        payment_id: payport's id of the payment.
+        reference: The application's reference of the payment.
+    """
+
+    payment_id: str
+    reference: str
+
+    @property
+    def aggregate_id(self) -> str:
+        """The payment's id."""
+        return self.payment_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentSucceeded(PaymentEvent):
     """At least the payment's amount was captured. Told again only if it was undone in between."""
 
     amount: Money
@@ -83,7 +114,7 @@ class PaymentSucceeded(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentFailed(DomainEvent):
+class PaymentFailed(PaymentEvent):
     """An attempt was declined or failed. Another attempt may still pay."""
 
     attempt: int
@@ -91,14 +122,14 @@ class PaymentFailed(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentRequiresAction(DomainEvent):
+class PaymentRequiresAction(PaymentEvent):
     """The customer has to do something; the payment's `next_action` says what."""
 
     attempt: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentCanceled(DomainEvent):
+class PaymentCanceled(PaymentEvent):
     """An attempt was canceled, or expired before it was completed or captured."""
 
     attempt: int
@@ -106,7 +137,7 @@ class PaymentCanceled(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CaptureSucceeded(DomainEvent):
+class CaptureSucceeded(PaymentEvent):
     """Money was taken. `amount` is what this adds to what this effect took before."""
 
     amount: Money
@@ -114,7 +145,7 @@ class CaptureSucceeded(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CaptureFailed(DomainEvent):
+class CaptureFailed(PaymentEvent):
     """A capture failed, or one that had succeeded came back: the money is not there."""
 
     amount: Money
@@ -122,7 +153,7 @@ class CaptureFailed(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefundSucceeded(DomainEvent):
+class RefundSucceeded(PaymentEvent):
     """Money was given back."""
 
     refund_id: str
@@ -131,7 +162,7 @@ class RefundSucceeded(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefundFailed(DomainEvent):
+class RefundFailed(PaymentEvent):
     """A refund was not executed; the money is still there."""
 
     refund_id: str
@@ -140,7 +171,7 @@ class RefundFailed(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefundReversed(DomainEvent):
+class RefundReversed(PaymentEvent):
     """A refund that had succeeded came back: the customer did not get the money."""
 
     refund_id: str
@@ -149,7 +180,7 @@ class RefundReversed(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DisputeOpened(DomainEvent):
+class DisputeOpened(PaymentEvent):
     """
     The bank asks about the payment, or took money back: told again when an inquiry turns into a
     dispute, and when a closed dispute reopens.
@@ -161,7 +192,7 @@ class DisputeOpened(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DisputeClosed(DomainEvent):
+class DisputeClosed(PaymentEvent):
     """A dispute was decided, or an inquiry ended."""
 
     status: str
@@ -169,7 +200,7 @@ class DisputeClosed(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DuplicatePayment(DomainEvent):
+class DuplicatePayment(PaymentEvent):
     """Two attempts both took money for one thing. A person has to give one of them back."""
 
     captured: Money
@@ -177,10 +208,78 @@ class DuplicatePayment(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutEvent(DomainEvent):
+    """
+    Something that happened to a payout of the provider's account; `effect_ref` is its id there.
+
+    Attributes:
+        payout_id: payport's id of the payout: the same in every event of it.
+        amount: What leaves the balance; negative where money is taken from the bank account.
+        arrives_on: The day on which the bank is expected to have it, or had it.
+        failure_code: The provider's own word for why it failed.
+    """
+
+    payout_id: str
+    amount: Money
+    status: PayoutStatus
+    arrives_on: date | None = None
+    failure_code: str | None = None
+
+    @property
+    def aggregate_id(self) -> str:
+        """The payout's id."""
+        return self.payout_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutCreated(PayoutEvent):
+    """A payout was asked for, by the provider's schedule or by a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutInTransit(PayoutEvent):
+    """The bank has it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutPaid(PayoutEvent):
+    """The money is, or is expected to be, at the merchant's bank. It may still fail."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutCanceled(PayoutEvent):
+    """Canceled before the bank had it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutFailed(PayoutEvent):
+    """The bank did not pay it, or sent it back after `PayoutPaid`: it is on the balance again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutReconciled(PayoutEvent):
+    """The provider says now of which balance transactions the payout is made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnmappedEvent(DomainEvent):
-    """A webhook payport has no meaning for. Kept, never dropped; `type` is the provider's word."""
+    """
+    A webhook payport has no meaning for. Kept, never dropped.
+
+    Attributes:
+        type: The provider's word for it.
+        payment_id: payport's id of the payment that it is about; None where it is about none.
+        reference: The application's reference of that payment.
+    """
 
     type: str
+    payment_id: str | None = None
+    reference: str | None = None
+
+    @property
+    def aggregate_id(self) -> str:
+        """The payment's id; the event's own where it is about none."""
+        return self.payment_id or self.id
 
 
 #: Every kind of event, by its `kind`; the store reads rows by this table.
@@ -199,6 +298,12 @@ EVENT_TYPES: dict[str, type[DomainEvent]] = {
         DisputeOpened,
         DisputeClosed,
         DuplicatePayment,
+        PayoutCreated,
+        PayoutInTransit,
+        PayoutPaid,
+        PayoutCanceled,
+        PayoutFailed,
+        PayoutReconciled,
         UnmappedEvent,
     )
 }

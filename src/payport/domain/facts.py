@@ -14,7 +14,7 @@ tie, because a provider counts in whole seconds, the adapter's rank of states de
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -142,6 +142,9 @@ class AttemptFact:
         rank: The adapter's rank of the state, for statements of the same moment; higher stands.
         number: The application's attempt number, where the object tells.
         try_ref: The provider's id of the single try, where one object can be tried repeatedly.
+        replaces: The name of ours that the object went by until the provider gave it its id. What
+            is told by that name is about this object, and says nothing beside it; it never
+            replaces anything itself.
         decline: Why, when declined.
         next_action: What the customer has to do.
         raw: The provider's own payload.
@@ -154,6 +157,7 @@ class AttemptFact:
     rank: int = 0
     number: int | None = None
     try_ref: str = ""
+    replaces: str | None = None
     decline: Decline | None = None
     next_action: NextAction | None = None
     raw: Sealed[Any] = field(default=NOTHING, compare=False, repr=False)
@@ -272,12 +276,19 @@ class Facts:
         The facts of a read, as statements of the moment of the read: what an object looked like
         then stands over whatever was told for an earlier moment.
         """
+        return self._redated(lambda told: max(told, at))
+
+    def told_by(self, at: datetime) -> Facts:
+        """The facts, none of them younger than a moment by which all were told."""
+        return self._redated(lambda told: min(told, at))
+
+    def _redated(self, date: Callable[[datetime], datetime]) -> Facts:
         return replace(
             self,
-            attempts=tuple(replace(a, at=max(a.at, at)) for a in self.attempts),
-            captures=tuple(replace(c, at=max(c.at, at)) for c in self.captures),
-            refunds=tuple(replace(r, at=max(r.at, at)) for r in self.refunds),
-            disputes=tuple(replace(d, at=max(d.at, at)) for d in self.disputes),
+            attempts=tuple(replace(a, at=date(a.at)) for a in self.attempts),
+            captures=tuple(replace(c, at=date(c.at)) for c in self.captures),
+            refunds=tuple(replace(r, at=date(r.at)) for r in self.refunds),
+            disputes=tuple(replace(d, at=date(d.at)) for d in self.disputes),
         )
 
 

@@ -40,6 +40,9 @@ class FailureKind(StrEnum):
     RATE_LIMITED = "rate_limited"
     #: Proven not executed: no connection was made, or the provider says so.
     UNAVAILABLE = "unavailable"
+    #: Not sent: none of this process's own connections was free in time. Says nothing of the
+    #: provider.
+    CONGESTED = "congested"
     #: Not sent: the provider's circuit breaker is open. Adapters do not use it.
     CIRCUIT_OPEN = "circuit_open"
     #: A request with the same key is being executed at this moment.
@@ -59,6 +62,7 @@ CERTAINTY: dict[FailureKind, Certainty] = {
     FailureKind.PERMISSION: Certainty.NO_EFFECT,
     FailureKind.RATE_LIMITED: Certainty.NO_EFFECT,
     FailureKind.UNAVAILABLE: Certainty.NO_EFFECT,
+    FailureKind.CONGESTED: Certainty.NO_EFFECT,
     FailureKind.CIRCUIT_OPEN: Certainty.NO_EFFECT,
     FailureKind.IN_PROGRESS: Certainty.UNKNOWN,
     FailureKind.KEY_REUSED: Certainty.UNKNOWN,

@@ -8,11 +8,12 @@ says so, whatever else went wrong with it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from payport.domain.changing import changed
 from payport.domain.errors import PaymentDeclined
 from payport.domain.facts import (
     AttemptFact,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from payport.domain.actions import NextAction
     from payport.domain.declines import Decline
 
-__all__ = ["Capture", "CaptureMethod", "PaymentIntent", "PaymentStatus"]
+__all__ = ["Capture", "CaptureMethod", "Home", "PaymentIntent", "PaymentStatus"]
 
 
 class PaymentStatus(StrEnum):
@@ -99,6 +100,20 @@ class Capture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """
+    A provider that a payment was at before, where nothing of it can be charged any more.
+
+    Attributes:
+        refs: The provider's ids of the attempts that it holds still.
+    """
+
+    provider: str
+    account: str
+    refs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentIntent:
     """
     One payment for one thing of the application's.
@@ -106,13 +121,15 @@ class PaymentIntent:
     Attributes:
         id: payport's id, derived from scope, environment and reference.
         reference: The application's id of what is paid for.
-        provider: The name of the provider that holds the payment; a payment never moves.
+        provider: The name of the provider that holds the payment. It moves to another one only
+            while nothing of it can be charged where it was; see `moved`.
         account: The provider's account.
         amount: What is to be paid.
         attempt: The number of the latest attempt, from 1.
         attempts: The chargeable objects at the provider, usually one.
         in_flight: Keys of operations that are being sent at this moment.
         unresolved: Keys of operations whose outcome is unknown.
+        left: Where it was before, oldest first; what is told from there still finds it.
         version: Grows by one with each stored change.
     """
 
@@ -134,6 +151,7 @@ class PaymentIntent:
     disputes: tuple[DisputeFact, ...] = ()
     in_flight: tuple[str, ...] = ()
     unresolved: tuple[str, ...] = ()
+    left: tuple[Home, ...] = ()
     created_at: datetime
     version: int = 0
 
@@ -242,6 +260,26 @@ class PaymentIntent:
         """The refund with this id of payport's, if it is one of this payment's."""
         return next((r for r in self.refunds if r.id == refund_id), None)
 
+    def home_of(self, ref: str) -> tuple[str, str]:
+        """The provider and the account that hold the attempt with this id of theirs."""
+        for home in self.left:
+            if ref in home.refs:
+                return home.provider, home.account
+        return self.provider, self.account
+
+    def is_known_at(self, provider: str, account: str) -> bool:
+        """Whether the payment is at this account, or was before."""
+        homes = {(home.provider, home.account) for home in self.left}
+        return (provider, account) in {(self.provider, self.account), *homes}
+
+    def moved(self, provider: str, account: str) -> PaymentIntent:
+        """The payment at another provider. For payport itself, which makes sure that it may be."""
+        gone = {ref for home in self.left for ref in home.refs}
+        refs = tuple(a.ref for a in self.attempts if a.ref not in gone and a.ref != self.id)
+        home = Home(provider=self.provider, account=self.account, refs=refs)
+        left = (*self.left, home) if refs else self.left
+        return self.evolve(provider=provider, account=account, left=left)
+
     def captures_of(self, attempt: AttemptFact) -> tuple[Capture, ...]:
         """The captures that the provider told of for this attempt."""
         return tuple(
@@ -267,8 +305,7 @@ class PaymentIntent:
 
     def evolve(self, **changes: object) -> PaymentIntent:
         """A copy with some attributes replaced. For payport itself: apply facts instead."""
-        # mypy cannot see which attributes are named; a wrong name fails at once.
-        return replace(self, **changes)  # type: ignore[arg-type]
+        return changed(self, changes)
 
 
 _OPEN = frozenset({AttemptStatus.AUTHORIZED})

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from payport.domain.apply import apply
+from payport.domain.changing import changed
 from payport.domain.facts import AttemptFact, Facts, RefundStatus
 from payport.domain.outcomes import Certainty, combine
 from payport.operations.evidence import is_declined, proves
@@ -140,6 +141,8 @@ class Concluding:
             doubtful=certainty is Certainty.UNKNOWN,
             lease_owner=None,
             lease_until=None,
+            # What never left is no send: a row without any may still go to another provider.
+            sends=record.sends - int(_never_left(failure, certainty)),
             # A send that proved to have no effect did not start the key's life either.
             first_sent_at=record.first_sent_at if certainty is Certainty.UNKNOWN else None,
             latest_at=max(record.latest_at, now, failure.provider_time or now),
@@ -183,8 +186,9 @@ class Concluding:
         Only what was not answered at once needs this: otherwise none has been given up yet.
         """
         for attempt in intent.attempts:
+            provider, _ = intent.home_of(attempt.ref)
             tx.reconsider(
-                provider=intent.provider, environment=intent.environment, ref=attempt.ref, now=now
+                provider=provider, environment=intent.environment, ref=attempt.ref, now=now
             )
 
     def learn(self, tx: Transaction, intent: PaymentIntent, facts: Facts, now: datetime) -> Learned:
@@ -217,13 +221,13 @@ def _answered(
         # payment's to say: how the operation ended was known before.
         return record, intent
     state = OperationState.REJECTED if is_declined(facts, record) else OperationState.CONFIRMED
-    latest = max(record.latest_at, answer.provider_time or now)
-    concluded = replace(
-        ended(record, state, now),
-        latest_at=max(latest, now),
-        request_id=answer.request_id or record.request_id,
-    )
-    return concluded, intent
+    told_at, request_id = answer.provider_time, answer.request_id
+    return ended(record, state, now, told_at=told_at, request_id=request_id), intent
+
+
+def _never_left(failure: Failure, certainty: Certainty) -> bool:
+    """Whether nothing of this turn went on the wire, and no earlier one leaves a doubt."""
+    return failure.unsent and certainty is not Certainty.UNKNOWN
 
 
 #: States in which evidence may still come.
@@ -289,7 +293,7 @@ def _numbered(tx: Transaction, facts: Facts) -> Facts:
 
 def _with_number(facts: Facts, number: int) -> tuple[AttemptFact, ...]:
     return tuple(
-        replace(a, number=number) if a.number is None and a.ref == facts.attempt_ref else a
+        changed(a, {"number": number}) if a.number is None and a.ref == facts.attempt_ref else a
         for a in facts.attempts
     )
 
@@ -308,4 +312,4 @@ def _owned(facts: Facts, record: OperationRecord) -> Facts:
         captures = (replace(captures[0], tag=record.key),)
     if record.operation is Operation.CREATE_REFUND and len(refunds) == 1 and not refunds[0].tag:
         refunds = (replace(refunds[0], tag=record.key),)
-    return replace(facts, attempts=attempts, captures=captures, refunds=refunds)
+    return changed(facts, {"attempts": attempts, "captures": captures, "refunds": refunds})

@@ -45,7 +45,9 @@ def proves(facts: Facts, record: OperationRecord, payment_ref: str | None) -> bo
     tags = {*(c.tag for c in facts.captures), *(r.tag for r in facts.refunds)}
     if record.key in tags or (facts.tag == record.key and record.operation in _MAKES_OBJECTS):
         return True
-    ours = [a for a in facts.attempts if a.ref == payment_ref]
+    # An operation that makes a new object names none: nothing but its tag proves it.
+    named = payment_ref is not None
+    ours = [a for a in facts.attempts if named and payment_ref in {a.ref, a.replaces}]
     if record.operation is Operation.CONFIRM_PAYMENT:
         return any(a.status not in _NOT_CONFIRMED and _look(a) != record.baseline for a in ours)
     if record.operation is Operation.CANCEL_PAYMENT:

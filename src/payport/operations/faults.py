@@ -34,6 +34,7 @@ _PROVEN: dict[FailureKind, type[PayportError]] = {
     FailureKind.PERMISSION: ProviderPermissionDenied,
     FailureKind.RATE_LIMITED: RateLimited,
     FailureKind.UNAVAILABLE: ProviderUnavailable,
+    FailureKind.CONGESTED: ProviderUnavailable,
     FailureKind.CIRCUIT_OPEN: CircuitOpen,
 }
 

@@ -17,13 +17,21 @@ from payport.domain.outcomes import Certainty, FailureKind
 from payport.operations.concluding import Concluding
 from payport.operations.gate import Gate
 from payport.operations.leases import Leases
-from payport.operations.plan import Concluded, Deadline, JournalSettings, Plan, new_owner
+from payport.operations.plan import (
+    ONLY,
+    Concluded,
+    Deadline,
+    JournalSettings,
+    Plan,
+    Route,
+    new_owner,
+)
 from payport.operations.preparing import Claim, Prepared, Preparing
 from payport.operations.records import OperationRecord, OperationState
 from payport.operations.resolving import Resolving
 from payport.operations.sending import Sending, Turn, doubt_in
 from payport.operations.settling import released
-from payport.operations.steps import Steps, transact, wait
+from payport.operations.steps import Steps, transact, transact_shared, wait
 from payport.providers.outcomes import Account, Failure, Outcome, judged
 
 if TYPE_CHECKING:
@@ -74,24 +82,50 @@ class Journal:
         """
         return transact(lambda tx: self._preparing.known(tx, plan))
 
-    def execute(self, plan: Plan, account: Account) -> Steps[Concluded]:
+    def execute(
+        self,
+        plan: Plan,
+        account: Account,
+        route: Route = ONLY,
+        deadline: Deadline | None = None,
+    ) -> Steps[Concluded]:
         """
         Carry the operation out, or find out what became of it.
 
+        Args:
+            deadline: How much of the caller's time is left; a new one if left out.
+
         Raises:
+            Elsewhere: It is at another provider or account, and stays there. Nothing was sent.
             IdempotencyConflict: It was asked before with other parameters; nothing was sent.
             OperationInProgress: Somebody else holds it and did not finish within the deadline.
             InvalidRequest, InvalidTransition: `plan.begin` refused; nothing was written or sent.
         """
         owner = new_owner()
-        deadline = Deadline(self.settings.clock, self.settings.deadline)
-        prepared = yield from _again(lambda tx: self._preparing.prepare(tx, plan, account, owner))
+        deadline = deadline or Deadline(self.settings.clock, self.settings.deadline)
+        lease = Deadline(self.settings.clock, self.settings.lease)
+        send = self.gate.is_free()
+        prepared = yield from _trusting(
+            lambda tx, trusted: self._preparing.prepare(
+                tx, plan, account, owner, route, send=send, trusted=trusted
+            ),
+            trusted=plan.makes_payment,
+        )
         if prepared.record.state is OperationState.CONFIRMED:
             return Concluded(record=prepared.record, intent=prepared.intent)
-        claim, lease = yield from self._claimed(plan, account, owner, prepared, deadline)
+        if prepared.granted:
+            claim = prepared.claim()
+        else:
+            claim, lease = yield from self._claimed(plan, account, owner, prepared, deadline)
         if not claim.granted:
             return Concluded(record=claim.record, intent=claim.intent)
-        turn = Turn(record=claim.record, message=claim.message, deadline=deadline, lease=lease)
+        turn = Turn(
+            record=claim.record,
+            message=claim.message,
+            deadline=deadline,
+            lease=lease,
+            is_hurried=route.is_one_of_several,
+        )
         try:
             known = None if claim.resume else claim.intent
             return (yield from self._carried_out(turn, resume=claim.resume, known=known))
@@ -107,6 +141,9 @@ class Journal:
         deadline: Deadline,
     ) -> Steps[tuple[Claim, Deadline]]:
         """Our lease, or the conclusion that somebody else reached while we waited for it."""
+        if own.message is not None:
+            # Whoever dies while they wait here leaves a row that was provably never sent.
+            yield from self.gate.until_free(deadline.remaining)
         pause = _FIRST_LOOK
         while True:
             lease = Deadline(self.settings.clock, self.settings.lease)
@@ -210,7 +247,7 @@ def _trusting(work: Callable[[Transaction, bool], T], *, trusted: bool) -> Steps
     """
     if trusted:
         try:
-            return (yield from transact(lambda tx: work(tx, True)))  # noqa: FBT003 - says it above
+            return (yield from transact_shared(lambda tx: work(tx, True)))  # noqa: FBT003 - says it above
         except StoreConflict:
             pass
     return (yield from _again(lambda tx: work(tx, False)))  # noqa: FBT003
@@ -219,6 +256,6 @@ def _trusting(work: Callable[[Transaction, bool], T], *, trusted: bool) -> Steps
 def _again(work: Callable[[Transaction], T]) -> Steps[T]:
     """One transaction, once more where two writers met."""
     try:
-        return (yield from transact(work))
+        return (yield from transact_shared(work))
     except StoreConflict:
-        return (yield from transact(work))
+        return (yield from transact_shared(work))

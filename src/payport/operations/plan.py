@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from payport.domain.errors import ConfigurationError
 from payport.providers.breaker import DEFAULT_BREAKER, BreakerPolicy
 from payport.providers.retries import DEFAULT_RETRIES, RetryPolicy
 
@@ -21,23 +22,33 @@ if TYPE_CHECKING:
     from payport.operations.records import Identity, OperationRecord
     from payport.providers.commands import Command
     from payport.providers.outcomes import Account, Failure
+    from payport.providers.routing.rules import Asked
+    from payport.providers.spec import ProviderSpec
     from payport.storage.base import Transaction
 
 __all__ = [
     "CLOCK_TOLERANCE",
     "DEFAULT_SEND_WITHIN",
+    "ONLY",
     "Beginning",
     "Begun",
     "Concluded",
     "Deadline",
+    "Elsewhere",
     "JournalSettings",
     "Plan",
+    "Route",
     "new_owner",
 ]
 
 
 #: A customer who is present is not charged later than this after the payment was last asked for.
 DEFAULT_SEND_WITHIN = timedelta(minutes=15)
+
+
+class Elsewhere(ConfigurationError):
+    """The operation or the payment is at another provider or account. Nothing was sent."""
+
 
 #: How far two clocks may lie apart before one of them is taken to have stepped back.
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -64,6 +75,7 @@ class Beginning:
     What an operation begins with, under the payment's lock.
 
     Attributes:
+        spec: Of the provider that is asked.
         stored: The payment as it is stored; None before its first operation.
         key: The operation's key, which tags whatever it speaks for.
         earlier: The command it was begun with before, when it had no effect and is asked again:
@@ -71,11 +83,46 @@ class Beginning:
     """
 
     tx: Transaction
+    spec: ProviderSpec
     stored: PaymentIntent | None
     account: Account
     now: datetime
     key: str
     earlier: Command | None = None
+
+
+def _stays(intent: PaymentIntent) -> bool:
+    del intent
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """
+    Where an operation is carried out, and why.
+
+    Attributes:
+        reason: In words, kept with the operation.
+        is_one_of_several: Whether another provider takes it where nothing can be sent to this one:
+            then what was refused before a byte was sent is not tried here again.
+        is_known: Whether the store has the operation or its payment already.
+        may_take: Whether a payment that is at another provider may be taken over from there, by its
+            state, which is held: only where nothing of it can be charged there any more.
+    """
+
+    reason: str = "the only provider"
+    is_one_of_several: bool = False
+    is_known: bool = False
+    may_take: Callable[[PaymentIntent], bool] = _stays
+
+
+def _latest(intent: PaymentIntent) -> str | None:
+    del intent
+    return None
+
+
+#: The route of a client with one provider.
+ONLY = Route()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +133,15 @@ class Plan:
     Attributes:
         named: The public name of the operation, for errors.
         reference: What errors call the aggregate.
+        asked: What decides about the provider; None where the operation is on something that one
+            provider holds, and so stays with it.
+        held_by: Which attempt of the payment the operation is on, by the provider's id; the latest
+            one if it says None.
         begin: Called under the payment's lock. Checks that the payment's state allows the command,
             reserves what the command speaks for, and returns both. Called again, on the state of
             then, when an operation without effect is asked again.
+        makes_payment: Whether it is the operation that a payment begins with, so that nearly always
+            neither is stored yet.
     """
 
     identity: Identity
@@ -97,6 +150,9 @@ class Plan:
     named: str
     reference: str
     begin: Callable[[Beginning], Begun]
+    makes_payment: bool = False
+    asked: Asked | None = None
+    held_by: Callable[[PaymentIntent], str | None] = _latest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from payport.domain.errors import ConfigurationError, IdempotencyConflict
+from payport.domain.errors import IdempotencyConflict
+from payport.domain.frozen import EMPTY
 from payport.domain.outcomes import Certainty
 from payport.operations.evidence import baseline
 from payport.operations.keys import KeyParts, derive_key
-from payport.operations.plan import Beginning, Begun, Concluded
+from payport.operations.plan import ONLY, Beginning, Begun, Concluded, Elsewhere, Route
 from payport.operations.records import OperationRecord, OperationState
 from payport.operations.settling import (
     is_over,
@@ -65,20 +66,6 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """
-    The operation's row and the payment.
-
-    Attributes:
-        message: What goes on the wire, where this call wrote the row.
-    """
-
-    record: OperationRecord
-    intent: PaymentIntent
-    message: Message | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """
     What a caller who asks for the lease is told.
@@ -95,6 +82,26 @@ class Claim:
     granted: bool
     resume: bool = False
     message: Message | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """
+    The operation's row and the payment.
+
+    Attributes:
+        message: What goes on the wire, where this call wrote the row.
+        granted: Whether this call wrote the row as sent, and so holds the lease already.
+    """
+
+    record: OperationRecord
+    intent: PaymentIntent
+    message: Message | None = None
+    granted: bool = False
+
+    def claim(self) -> Claim:
+        """The lease that it was written down with."""
+        return Claim(record=self.record, intent=self.intent, granted=True, message=self.message)
 
 
 class Preparing:
@@ -131,38 +138,153 @@ class Preparing:
             return None
         return Concluded(record=record, intent=locked_payment(tx, record))
 
-    def prepare(self, tx: Transaction, plan: Plan, account: Account, owner: str) -> Prepared:
+    def prepare(
+        self,
+        tx: Transaction,
+        plan: Plan,
+        account: Account,
+        owner: str,
+        route: Route = ONLY,
+        *,
+        send: bool,
+        trusted: bool = False,
+    ) -> Prepared:
         """
         Write the operation down, or find it written.
 
+        A row at another provider, of which nothing was ever sent, is moved here by a route that
+        may take the payment; any other row stays where it is.
+
+        Args:
+            send: Whether the request goes out as soon as this is committed: a new row then says
+                from the beginning that it was sent, under our lease.
+            trusted: Whether neither payment nor operation is taken to be there, and looked for.
+
         Raises:
+            StoreConflict: What was trusted is not so. Nothing was written.
             IdempotencyConflict: It was asked before with other parameters.
             ConfigurationError: The payment is at another provider or account, or the store was
                 restored from a backup and real money would move.
         """
-        # The payment first: another process may write both between two reads.
-        stored = tx.payment(plan.payment_id, lock=True)
-        known = tx.operation(plan.identity.id)
+        stored = known = None
+        if not trusted:
+            # The payment first: another process may write both between two reads.
+            stored = tx.payment(plan.payment_id, lock=True)
+            known = tx.operation(plan.identity.id)
         if known is not None:
             self._check_same(known, plan)
-            return Prepared(record=known, intent=stored or locked_payment(tx, known))
-        if stored is not None:
-            check_home(stored, self._spec.name, account, plan.named)
+            stored = stored or locked_payment(tx, known)
+            free = self._freed(tx, known, stored, account, route)
+            if free is None:
+                return Prepared(record=known, intent=stored)
+            # Prepared only: it is sent in a commit of its own, once it is known to be here.
+            moved = self._written(tx, plan, free, account, owner=owner, route=route, send=False)
+            record = _continued(moved.record, known)
+            tx.reroute_operation(known, record)
+            return replace(moved, record=record)
+        if stored is not None and not self._holds(plan, stored, account):
+            if not route.may_take(stored):
+                check_home(stored, self._spec.name, account, plan.named)
+            stored = stored.moved(self._spec.name, account.id)
+        prepared = self._written(tx, plan, stored, account, owner=owner, route=route, send=send)
+        tx.insert_operation(prepared.record)
+        return prepared
+
+    def _holds(self, plan: Plan, stored: PaymentIntent, account: Account) -> bool:
+        """Whether what the operation is on is at this account."""
+        ref = plan.held_by(stored)
+        if ref is None:
+            return _is_at(stored, self._spec.name, account)
+        return stored.home_of(ref) == (self._spec.name, account.id)
+
+    def _freed(
+        self,
+        tx: Transaction,
+        known: OperationRecord,
+        stored: PaymentIntent,
+        account: Account,
+        route: Route,
+    ) -> PaymentIntent | None:
+        """
+        The payment, taken over from the provider that the operation is at, if nothing was ever sent
+        there, nobody is about to, and nothing else of the payment can be charged there.
+        """
+        record = locked_operation(tx, known.id)
+        if (record.provider, record.account) == (self._spec.name, account.id):
+            return None
+        now = self._settings.clock.now()
+        if not record.was_never_sent or self._leases.is_held(record, "", now):
+            return None
+        free = released(stored, record, Certainty.NO_EFFECT, "")
+        return free.moved(self._spec.name, account.id) if route.may_take(free) else None
+
+    def _written(
+        self,
+        tx: Transaction,
+        plan: Plan,
+        stored: PaymentIntent | None,
+        account: Account,
+        *,
+        owner: str,
+        route: Route,
+        send: bool,
+    ) -> Prepared:
+        """The payment written with the operation begun on it, and the operation's row to write."""
         now = self._settings.clock.now()
         key = self._key(plan, account)
-        begun = plan.begin(Beginning(tx=tx, stored=stored, account=account, now=now, key=key))
-        message = self._message(begun, key)
-        record = self._row(plan, begun, message, account, now)
-        more: dict[str, Any] = {"key": key, "baseline": baseline(stored)}
-        intent = begun.intent
+        begun = plan.begin(self._beginning(tx, stored, account, now=now, key=key))
+        message, intent = self._message(begun, key), begun.intent
+        standing = self._standing(owner, now, is_sent=message is not None, at_once=send)
         if message is not None:
-            tx.check_sendable(self._settings.environment)
-            until = self._leases.end(now)
-            more |= {"lease_owner": owner, "lease_until": until, "next_look_at": until}
+            tx.check_sendable(self._settings.environment, count=send)
             intent = intent.evolve(in_flight=(*intent.in_flight, key))
-        record = replace(record, **more)
-        tx.insert_operation(record)
-        return Prepared(record=record, intent=saved(tx, intent), message=message)
+        record = self._row(
+            plan,
+            begun.command,
+            message,
+            account,
+            now,
+            key=key,
+            baseline=baseline(stored),
+            route=route.reason,
+            **standing,
+        )
+        granted = send and message is not None
+        return Prepared(record=record, intent=saved(tx, intent), message=message, granted=granted)
+
+    def _standing(
+        self, owner: str, now: datetime, *, is_sent: bool, at_once: bool
+    ) -> dict[str, Any]:
+        """How a new row stands: concluded where nothing is sent, and otherwise under our lease."""
+        if not is_sent:
+            return {"state": OperationState.CONFIRMED, "concluded_at": now}
+        until = self._leases.end(now)
+        leased = {"lease_owner": owner, "lease_until": until, "next_look_at": until}
+        if not at_once:
+            return {"state": OperationState.PREPARED, **leased}
+        first = self._reckoning.earliest()
+        sent = {"state": OperationState.SENT, "fencing": 1, "sends": 1, "first_sent_at": first}
+        return {**leased, **sent}
+
+    def _beginning(
+        self,
+        tx: Transaction,
+        stored: PaymentIntent | None,
+        account: Account,
+        *,
+        now: datetime,
+        key: str,
+        earlier: Command | None = None,
+    ) -> Beginning:
+        return Beginning(
+            tx=tx,
+            spec=self._spec,
+            stored=stored,
+            account=account,
+            now=now,
+            key=key,
+            earlier=earlier,
+        )
 
     def _check_same(self, known: OperationRecord, plan: Plan) -> None:
         if known.fingerprint != plan.fingerprint:
@@ -194,12 +316,13 @@ class Preparing:
     def _row(
         self,
         plan: Plan,
-        begun: Begun,
+        command: Command,
         message: Message | None,
         account: Account,
         now: datetime,
+        **standing: Any,
     ) -> OperationRecord:
-        """The row of a new operation; one that needs no sending is confirmed already."""
+        """The row of a new operation."""
         identity = plan.identity
         exact = message.exact if message is not None else None
         storable = exact is None or exact.storable
@@ -213,17 +336,15 @@ class Preparing:
             reference=identity.reference,
             attempt=identity.attempt,
             fingerprint=plan.fingerprint,
-            command=command_to_json(begun.command if storable else _bare(begun.command)),
+            command=command_to_json(command if storable else _bare(command)),
             request=exact.to_bytes() if exact is not None and storable else None,
-            key="",
             provider=self._spec.name,
             account=account.id,
             endpoint=account.endpoint,
-            state=OperationState.PREPARED if message is not None else OperationState.CONFIRMED,
             prepared_at=now,
             latest_at=now,
-            send_before=self._send_before(begun.command),
-            concluded_at=now if message is None else None,
+            send_before=self._send_before(command),
+            **standing,
         )
 
     # -- claim ----------------------------------------------------------------------------------
@@ -268,10 +389,10 @@ class Preparing:
         resume = record.state not in {OperationState.PREPARED, *_MAY_BEGIN_AGAIN}
         never_kept = message is None or message.exact is None
         if not resume and (never_kept or record.state in _MAY_BEGIN_AGAIN):
-            beginning = Beginning(
-                tx=tx,
-                stored=released(intent, record, Certainty.NO_EFFECT, ""),
-                account=account,
+            beginning = self._beginning(
+                tx,
+                released(intent, record, Certainty.NO_EFFECT, ""),
+                account,
                 now=now,
                 key=record.key,
                 earlier=message.command if message is not None else None,
@@ -308,7 +429,7 @@ class Preparing:
     def _check_account(self, record: OperationRecord, account: Account, plan: Plan) -> None:
         begun_at = (record.provider, record.account, record.endpoint)
         if begun_at != (self._spec.name, account.id, account.endpoint):
-            raise ConfigurationError(
+            raise Elsewhere(
                 f"the operation began at {record.provider} account {record.account} "
                 f"({record.endpoint}), and this client is at {self._spec.name} account "
                 f"{account.id} ({account.endpoint}). Nothing was sent: use the first account's "
@@ -345,8 +466,8 @@ def check_home(intent: PaymentIntent, provider: str, account: Account, operation
     Raises:
         ConfigurationError: The payment is at another provider or account.
     """
-    if (intent.provider, intent.account) != (provider, account.id):
-        raise ConfigurationError(
+    if not _is_at(intent, provider, account):
+        raise Elsewhere(
             f"the payment is at {intent.provider} account {intent.account}, and this client is at "
             f"{provider} account {account.id}. Nothing was sent: use the first account's "
             "credentials.",
@@ -355,10 +476,34 @@ def check_home(intent: PaymentIntent, provider: str, account: Account, operation
         )
 
 
+def _is_at(intent: PaymentIntent, provider: str, account: Account) -> bool:
+    return (intent.provider, intent.account) == (provider, account.id)
+
+
+#: The longest history of routes that a row keeps.
+_LONGEST_ROUTE = 1000
+
+
+def _continued(moved: OperationRecord, before: OperationRecord) -> OperationRecord:
+    """The row at its new provider, as the one it was before: the same operation, later."""
+    route = f"{before.route}; then {moved.route}"
+    if len(route) > _LONGEST_ROUTE:
+        route = f"{route[: _LONGEST_ROUTE // 2]} ... {route[-_LONGEST_ROUTE // 3 :]}"
+    return replace(
+        moved,
+        route=route,
+        fencing=before.fencing + moved.fencing,
+        prepared_at=before.prepared_at,
+        latest_at=max(before.latest_at, moved.latest_at),
+    )
+
+
 def _bare(command: Command) -> Command:
     """The command without what may be the reason why its request must not be stored."""
     if isinstance(command, CreatePayment | ConfirmPayment):
-        return replace(command, terms=replace(command.terms, payment_method=None))
+        command = replace(command, terms=replace(command.terms, payment_method=None))
+    if isinstance(command, ConfirmPayment):
+        command = replace(command, action_result=EMPTY)
     return command
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from payport.domain.changing import changed
 from payport.domain.identifiers import Environment, Kind, derive_id
 from payport.domain.outcomes import FailureKind
 from payport.providers.commands import Operation
@@ -50,6 +51,10 @@ CONCLUDED = frozenset(
         OperationState.ABANDONED,
     }
 )
+
+
+#: States of a row that may have no send behind it; in all others one is under way, or was.
+_UNSENT = frozenset({OperationState.PREPARED, OperationState.NO_EFFECT, OperationState.ABANDONED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,13 +104,14 @@ class OperationRecord:
         request: The exact first request; None where it must not be stored.
         key: The idempotency key, and the tag at the provider.
         endpoint: The address it was or will be sent to.
-        route: Why this provider, in words; written once, replayed and never decided again.
+        route: Why this provider, in words: decided once and replayed. A row of which nothing was
+            ever sent may go to another provider; then the words say so, after those before.
         baseline: What the aggregate looked like when the operation began, so that a later look at
             the provider's object can tell a change from none.
         lease_owner: Who may send.
         lease_until: Until when, by the wall clock of the store's writers.
         fencing: Grows with each new lease; a sender with an older one may not conclude.
-        sends: How often a send was begun.
+        sends: How often a send was begun, but for those of which no byte went on the wire.
         doubtful: Whether some send may have been executed: then only evidence concludes.
         first_sent_at: When the key began to live at the provider.
         latest_at: The latest time ever recorded here, ours or the provider's: ages are measured
@@ -151,9 +157,18 @@ class OperationRecord:
     request_id: str | None = None
 
     @property
+    def was_never_sent(self) -> bool:
+        """Whether it is certain that no byte of it ever went on the wire, in any process."""
+        return self.state in _UNSENT and not self.sends and not self.doubtful
+
+    @property
     def is_concluded(self) -> bool:
         """Whether the outcome is known."""
         return self.state in CONCLUDED
+
+    def evolve(self, **changes: object) -> OperationRecord:
+        """A copy with some attributes replaced."""
+        return changed(self, changes)
 
 
 class Verdict(StrEnum):

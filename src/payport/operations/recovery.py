@@ -11,27 +11,28 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from payport.domain.errors import StoreUnavailable
 from payport.domain.outcomes import FailureKind
 from payport.operations.plan import CLOCK_TOLERANCE, Deadline, new_owner
 from payport.operations.preparing import Claim, stored_message
-from payport.operations.records import OperationRecord, OperationState
+from payport.operations.records import CONCLUDED, OperationRecord, OperationState
 from payport.operations.sending import Turn
 from payport.operations.settling import given_up, locked_operation, locked_payment
 from payport.operations.steps import Steps, transact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from payport.domain.identifiers import Environment
     from payport.operations.journal import Journal
     from payport.providers.outcomes import Account
     from payport.storage.base import Transaction
 
-__all__ = ["CIRCUIT_OPEN", "TOLD_TO_STOP", "Recovered", "Recovery"]
+__all__ = ["CIRCUIT_OPEN", "TOLD_TO_STOP", "Recovered", "Recovery", "waiting_elsewhere"]
 
 _log = logging.getLogger("payport.operations")
 
@@ -45,6 +46,9 @@ _BATCH = 100
 _UNTENDED = timedelta(days=1)
 #: When an operation of elsewhere is glanced at again.
 _NEXT_GLANCE = timedelta(hours=1)
+#: Counting those that wait for another provider stops here.
+_MOST_WAITING = 10_000
+_OPEN: Final = frozenset(OperationState) - CONCLUDED
 #: Further ahead than this no look is ever planned: the clock that did so was wrong.
 _FURTHEST_LOOK = timedelta(hours=2)
 
@@ -60,6 +64,8 @@ class Recovered:
         unknown: Operations that may have been executed still; a later run looks again.
         needs_review: Operations that are left to a person.
         stopped: Why the run ended before everything due was looked at; None if it was.
+        waiting: How many operations wait for a provider that this client has not, by its name:
+            nobody here can find out what became of them.
     """
 
     concluded: int = 0
@@ -67,6 +73,18 @@ class Recovered:
     unknown: int = 0
     needs_review: int = 0
     stopped: str | None = None
+    waiting: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    def __add__(self, other: Recovered) -> Recovered:
+        """What two runs did."""
+        return Recovered(
+            concluded=self.concluded + other.concluded,
+            abandoned=self.abandoned + other.abandoned,
+            unknown=self.unknown + other.unknown,
+            needs_review=self.needs_review + other.needs_review,
+            stopped=self.stopped or other.stopped,
+            waiting=other.waiting or self.waiting,
+        )
 
     @property
     def looked_at(self) -> int:
@@ -80,12 +98,16 @@ class Recovery:
 
     Args:
         scope: The order space; None for all of them.
+        others: Names of providers that the same client looks after too, by runs of their own.
     """
 
-    def __init__(self, journal: Journal, scope: str | None) -> None:
+    def __init__(
+        self, journal: Journal, scope: str | None, others: frozenset[str] = frozenset()
+    ) -> None:
         self._journal = journal
         self._clock = journal.settings.clock
         self._scope = scope
+        self._others = others
 
     def run(
         self,
@@ -204,7 +226,8 @@ class Recovery:
         if record.state is OperationState.PREPARED:
             return given_up(tx, record, OperationState.ABANDONED, now, "it was never sent")
         if not _is_at(record, account, self._journal.spec.name):
-            return self._elsewhere(tx, record, now)
+            # Another provider of this client's is asked by a run of its own, once it can be.
+            return None if record.provider in self._others else self._elsewhere(tx, record, now)
         tx.check_sendable(record.environment, count=True)
         claimed = replace(self._journal.leases.taken(record, owner, now), doubtful=True)
         tx.save_operation(claimed)
@@ -228,6 +251,29 @@ class Recovery:
             return None
         why = f"nobody at {record.provider} account {record.account} looks after it"
         return given_up(tx, record, OperationState.NEEDS_REVIEW, now, why)
+
+
+def waiting_elsewhere(
+    tx: Transaction,
+    *,
+    names: Collection[str],
+    scope: str | None,
+    environment: Environment,
+    now: datetime,
+) -> Mapping[str, int]:
+    """
+    How many operations are open at providers that are not among the names, by provider: in the
+    scope, or of all scopes those that recovery would look for.
+    """
+    if scope is None:
+        found = tx.untended_operations(
+            environment=environment, before=now, beyond=now, limit=_MOST_WAITING
+        )
+    else:
+        found = tx.list_operations(
+            scope=scope, environment=environment, states=_OPEN, limit=_MOST_WAITING
+        )
+    return dict(Counter(row.provider for row in found if row.provider not in names))
 
 
 def _is_due(record: OperationRecord, now: datetime) -> bool:
@@ -269,7 +315,8 @@ class _Tally:
             self._counts[_COUNTED[record.state]] += 1
 
     def recovered(self) -> Recovered:
-        return Recovered(**self._counts, stopped=self.stopped)
+        counts: dict[str, Any] = dict(self._counts)
+        return Recovered(**counts, stopped=self.stopped)
 
 
 _COUNTED = {

@@ -8,12 +8,12 @@ hide an earlier doubt.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from payport.domain.outcomes import Certainty, FailureKind
 from payport.operations.plan import Deadline
-from payport.operations.steps import Steps, ask, transact, wait_step
+from payport.operations.steps import Steps, transact_shared, wait_step
 from payport.providers.commands import Operation
 from payport.providers.exchange import Call, SendRefused
 from payport.providers.outcomes import Failure, Outcome
@@ -53,6 +53,8 @@ class Turn:
         lease: How much of the lease is left, by the monotonic clock; begun before the store wrote
             it, so it ends here first.
         may_send: Asked before each write to the wire: whether it is not too late for it by now.
+        is_hurried: Whether what was refused before a byte was sent is not tried again, because
+            another provider takes it then.
     """
 
     record: OperationRecord
@@ -60,6 +62,7 @@ class Turn:
     deadline: Deadline
     lease: Deadline
     may_send: Callable[[], bool] = always
+    is_hurried: bool = False
 
 
 class Sending:
@@ -75,26 +78,34 @@ class Sending:
 
     def sent(self, turn: Turn, message: Message) -> Steps[Outcome]:
         """Send, and send again what may be; the least certain outcome of it all."""
-        doubts: list[Failure] = []
+        first = yield from self.once(turn, message)
+        if not isinstance(first, Failure):
+            return first
+        tried: list[Outcome] = [first]
 
         def attempt() -> Generator[Any, Any, Outcome]:
             outcome = yield from self.once(turn, message)
-            doubt = doubt_in(outcome)
-            if doubt is not None:
-                doubts.append(doubt)
+            tried.append(outcome)
             return outcome
 
         retrying = Retrying(
             self._settings.retries,
             remaining=turn.deadline.remaining,
-            allow=self._may_send_again,
+            allow=lambda failure: self._may_send_again(turn, failure),
         )
-        last = yield from retrying.steps(attempt, wait_step)
+        last = yield from retrying.steps(attempt, wait_step, first)
         # A later failure answers its own send only: one doubt makes the operation doubtful.
-        return doubts[-1] if doubts and isinstance(last, Failure) else last
+        doubts = [doubt for doubt in map(doubt_in, tried) if doubt is not None]
+        if doubts and isinstance(last, Failure):
+            return doubts[-1]
+        if isinstance(last, Failure) and last.unsent and not all(map(_is_unsent, tried)):
+            return replace(last, unsent=False)  # an earlier try was sent
+        return last
 
-    def _may_send_again(self, failure: Failure) -> bool:
+    def _may_send_again(self, turn: Turn, failure: Failure) -> bool:
         """With keys anything but a final no; without, only what provably was not executed."""
+        if turn.is_hurried and failure.unsent and failure.kind is not FailureKind.CONGESTED:
+            return False
         if failure.certainty is not Certainty.UNKNOWN:
             return True
         return self._spec.idempotency.has_keys and Resolution.REPLAY in self._spec.resolution
@@ -121,13 +132,21 @@ class Sending:
             if not held or left <= 0 or not turn.may_send():
                 raise SendRefused
 
-        call = Call(key=turn.record.key, timeout=timeout, guard=guard, exact=message.exact)
+        call = Call(
+            key=turn.record.key,
+            timeout=timeout,
+            guard=guard,
+            exact=message.exact,
+            first_sent_at=turn.record.first_sent_at,
+        )
         asked_at = self._settings.clock.monotonic()
         try:
-            outcome = yield from ask(lambda provider: _perform(provider, message.command, call))
+            outcome = yield from self._gate.ask(
+                lambda provider: _perform(provider, message.command, call)
+            )
         except SendRefused as refused:
             why = "the time for this operation is over; this try was not sent"
-            return Failure(kind=FailureKind.UNAVAILABLE, message=why, cause=refused)
+            return Failure(kind=FailureKind.UNAVAILABLE, message=why, cause=refused, unsent=True)
         except Exception as error:  # noqa: BLE001 - whatever it was, it came after a possible send
             why = f"the adapter failed: {type(error).__name__}"
             return Failure(kind=FailureKind.UNKNOWN, message=why, cause=error)
@@ -139,7 +158,7 @@ class Sending:
         if turn.lease.remaining() > timeout:
             return True
         renewed = Deadline(self._settings.clock, self._settings.lease)
-        ours = yield from transact(lambda tx: self._leases.renew(tx, turn.record))
+        ours = yield from transact_shared(lambda tx: self._leases.renew(tx, turn.record))
         if ours is None:
             return False
         turn.record, turn.lease = ours, renewed
@@ -176,3 +195,7 @@ def doubt_in(outcome: Outcome) -> Failure | None:
     if isinstance(outcome, Failure) and outcome.certainty is Certainty.UNKNOWN:
         return outcome
     return None
+
+
+def _is_unsent(outcome: Outcome) -> bool:
+    return isinstance(outcome, Failure) and outcome.unsent

@@ -1,15 +1,16 @@
 """
 What the resources of one client share: settings, the journal, the provider's account.
 
-Has no colour: it makes steps, and `Payport` and `AsyncPayport` carry them out.
+Has no colour: it makes steps, and `Payport` and `AsyncPayport` carry them out. A client of several
+providers has a `RoutedSession`, whose `lines` are sessions like this one, one for each provider.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from payport.domain.errors import NotFound, UnsupportedOperation
+from payport.domain.errors import InvalidRequest, NotFound, UnsupportedOperation
 from payport.operations.faults import read_fault
 from payport.operations.gate import Gate
 from payport.operations.journal import Journal
@@ -20,26 +21,32 @@ from payport.providers.breaker import CircuitBreaker
 from payport.providers.deliveries import ReceivesWebhooks
 from payport.providers.exchange import Call
 from payport.providers.outcomes import Account, Answer, Failure
-from payport.providers.rates import rate_limit
+from payport.providers.rates import Allowance, rate_limit
 from payport.providers.spec import Capability
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from payport.domain.errors import PayportError
     from payport.domain.identifiers import Environment
     from payport.domain.payment_intent import PaymentIntent
+    from payport.operations.concluding import Concluding
     from payport.operations.plan import Concluded, JournalSettings, Plan
+    from payport.operations.records import Identity
     from payport.providers.base import AsyncPaymentProvider, PaymentProvider
     from payport.providers.outcomes import Outcome
+    from payport.providers.routing.rules import Asked
     from payport.providers.spec import ProviderSpec
     from payport.storage.base import Transaction
     from payport.webhooks.handlers import Handlers
 
-__all__ = ["Session"]
+__all__ = ["HINTS_PER_SECOND", "Session"]
 
 
 T = TypeVar("T")
+
+#: How many objects a client reads a second, at most, because of webhooks that are not signed.
+HINTS_PER_SECOND: Final = 5
 
 
 class Session:
@@ -53,12 +60,15 @@ class Session:
         handlers: Handlers,
         gate: Gate | None = None,
         accounts: dict[str, Account] | None = None,
+        hints: Allowance | None = None,
     ) -> None:
         self.settings = settings
         self.handlers = handlers
         # Shared by the scopes of one client, like the account.
-        self.gate: Gate = gate or _gate(settings, provider.spec.name)
+        self.gate: Gate = gate or _gate(settings, provider)
         self.journal: Journal = Journal(settings, provider.spec, provider.render, self.gate)
+        # Shared too: how often the provider is read because of what anybody may have sent.
+        self.hints: Allowance = hints or Allowance(HINTS_PER_SECOND, settings.clock.monotonic)
         self._provider = provider
         #: The provider once more, when it was seen to be one: asking takes as long as a signature.
         self._receiving: ReceivesWebhooks | None = None
@@ -79,6 +89,51 @@ class Session:
     def spec(self) -> ProviderSpec:
         """What the provider's adapter declares."""
         return self.journal.spec
+
+    @property
+    def concluding(self) -> Concluding:
+        """What writes down facts, whoever brings them."""
+        return self.journal.concluding
+
+    # -- lines ----------------------------------------------------------------------------------
+
+    @property
+    def lines(self) -> Sequence[Session]:
+        """A session for each provider; here this one."""
+        return (self,)
+
+    def line(self, provider: str | None, operation: str) -> Session:
+        """
+        The session of a provider that the caller names; of the only one if left out.
+
+        Raises:
+            InvalidRequest: This client has none of that name, or has several.
+        """
+        if provider is not None and provider != self.spec.name:
+            raise InvalidRequest(
+                f"this client is at {self.spec.name}, and has no provider {provider!r}",
+                operation=operation,
+                field="provider",
+            )
+        return self
+
+    def at(self, intent: PaymentIntent, operation: str, ref: str | None = None) -> Session:
+        """
+        The session of the provider that holds the payment, or one of its attempts.
+
+        Raises:
+            ConfigurationError: This client has no such provider.
+        """
+        del intent, operation, ref  # `at_home` refuses, by the account too
+        return self
+
+    def goes_elsewhere(
+        self, intent: PaymentIntent, identity: Identity, asked: Asked
+    ) -> Steps[bool]:
+        """Whether a further attempt is to be made at another provider than the one before."""
+        del intent, identity, asked
+        return False
+        yield
 
     @property
     def known_account(self) -> str | None:
@@ -109,6 +164,7 @@ class Session:
             handlers=self.handlers,
             gate=self.gate,
             accounts=self._accounts,
+            hints=self.hints,
         )
 
     def account(self, operation: str, reference: str) -> Steps[Account]:
@@ -121,10 +177,18 @@ class Session:
         known = self._accounts.get("")
         if known is not None:
             return known
-        told = yield from self.asked(lambda provider, call: provider.account(call))
+        told = yield from self.told_account()
         if isinstance(told, Failure):
             raise self.fault(told, operation, reference) from told.cause
-        self._accounts[""] = told
+        return told
+
+    def told_account(self) -> Steps[Account | Failure]:
+        """The account, or the failure where the provider did not tell."""
+        told = self._accounts.get("") or (
+            yield from self.asked(lambda provider, call: provider.account(call))
+        )
+        if isinstance(told, Account):
+            self._accounts[""] = told
         return told
 
     def asked(
@@ -180,7 +244,8 @@ class Session:
             ProviderFault: The provider did not tell which account this is.
         """
         account = yield from self.account(operation, intent.id)
-        check_home(intent, self.spec.name, account, operation)
+        if not intent.is_known_at(self.spec.name, account.id):
+            check_home(intent, self.spec.name, account, operation)
 
     def owned(self, found: PaymentIntent | None, named: str, operation: str) -> PaymentIntent:
         """The payment, if it is there and of this scope and environment."""
@@ -203,7 +268,7 @@ class Session:
         if isinstance(outcome, Failure):
             raise self.fault(outcome, operation, payment_id) from outcome.cause
         answer: Answer = outcome
-        concluding = self.journal.concluding
+        concluding = self.concluding
 
         def work(tx: Transaction) -> PaymentIntent:
             stored = self.owned(tx.payment(payment_id, lock=True), payment_id, operation)
@@ -212,7 +277,7 @@ class Session:
         return (yield from transact(work))
 
 
-def _gate(settings: JournalSettings, name: str) -> Gate:
+def _gate(settings: JournalSettings, provider: PaymentProvider | AsyncPaymentProvider) -> Gate:
     clock = settings.clock
-    breaker = CircuitBreaker(name, settings.breaker, clock.monotonic)
-    return Gate(breaker, rate_limit(settings.rate, clock.monotonic), clock)
+    breaker = CircuitBreaker(provider.spec.name, settings.breaker, clock.monotonic)
+    return Gate(provider, breaker, rate_limit(settings.rate, clock.monotonic), clock)

@@ -67,7 +67,9 @@ def saved(
     tx: Transaction, intent: PaymentIntent, before: PaymentIntent | None = None
 ) -> PaymentIntent:
     """The payment as it was given, tokens and all, with the version that it is stored with."""
-    return intent.evolve(version=tx.save_payment(intent, before=before).version)
+    stored = tx.save_payment(intent, before=before)
+    # Stores return what they were given; one that returns what it kept has dropped the tokens.
+    return stored if stored.attempts is intent.attempts else intent.evolve(version=stored.version)
 
 
 def is_over(record: OperationRecord) -> bool:
@@ -76,19 +78,32 @@ def is_over(record: OperationRecord) -> bool:
     return declined or record.state is OperationState.CONFIRMED
 
 
-def ended(record: OperationRecord, state: OperationState, now: datetime) -> OperationRecord:
-    """The row, concluded by facts."""
-    return replace(
-        record,
+def ended(
+    record: OperationRecord,
+    state: OperationState,
+    now: datetime,
+    *,
+    told_at: datetime | None = None,
+    request_id: str | None = None,
+) -> OperationRecord:
+    """
+    The row, concluded by facts.
+
+    Args:
+        told_at: What time it was at the provider, where it said so.
+        request_id: Of the answer that concluded it.
+    """
+    return record.evolve(
         state=state,
         lease_owner=None,
         lease_until=None,
-        latest_at=max(record.latest_at, now),
+        latest_at=max(record.latest_at, now, told_at or now),
         next_look_at=None,
         concluded_at=now,
         failure=None,
         failure_code=None,
         failure_message=None,
+        request_id=request_id or record.request_id,
     )
 
 

@@ -1,11 +1,11 @@
 """
 Steps: what an operation does, written once as a generator, and the two loops that carry it out.
 
-A step is a function of the ports (store, provider, sleep). The generator yields it; the sync loop
+A step is a function of the ports (store, sleep, threads). The generator yields it; the sync loop
 calls it, the async loop awaits what it returns. `transact`, `ask` and `wait` make typed steps:
 
     intent = yield from transact(lambda tx: tx.payment(payment_id))
-    outcome = yield from ask(lambda provider: provider.retrieve_payment(ref, call))
+    outcome = yield from ask(lambda provider: provider.retrieve_payment(ref, call), provider)
 
 What a step raises is thrown into the generator at the `yield`, so `try` works there as usual.
 """
@@ -23,6 +23,7 @@ from payport.domain.errors import ConfigurationError, StoreConflict
 if TYPE_CHECKING:
     from payport.operations.threads import Threads
     from payport.providers.base import AsyncPaymentProvider, PaymentProvider
+    from payport.providers.routing.router import AsyncRouter, Router
     from payport.storage.base import AsyncStore, Store, Transaction
     from payport.storage.grouping import AsyncGrouped, Grouped
 
@@ -39,6 +40,7 @@ __all__ = [
     "transact",
     "transact_grouped",
     "transact_patiently",
+    "transact_shared",
     "wait",
 ]
 
@@ -53,12 +55,17 @@ Steps: TypeAlias = Generator[Step, Any, T]
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What blocking steps are done with."""
+    """What blocking steps are done with, and whom to close in the end."""
 
     store: Store
-    provider: PaymentProvider
+    provider: PaymentProvider | Router
     sleep: Callable[[float], None]
     grouped: Grouped | None = None
+
+    @property
+    def shared(self) -> Callable[[Callable[[Transaction], Any]], Any]:
+        """What carries out a unit of work that may share its transaction."""
+        return getattr(self.store, "transact_shared", self.store.transact)
 
     def call(self, function: Callable[[], Any]) -> Any:
         """
@@ -82,13 +89,18 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class AsyncPorts:
-    """What awaited steps are done with."""
+    """What awaited steps are done with, and whom to close in the end."""
 
     store: AsyncStore
-    provider: AsyncPaymentProvider
+    provider: AsyncPaymentProvider | AsyncRouter
     sleep: Callable[[float], Awaitable[None]]
     grouped: AsyncGrouped | None = None
     threads: Threads | None = None
+
+    @property
+    def shared(self) -> Callable[[Callable[[Transaction], Any]], Awaitable[Any]]:
+        """See `Ports.shared`."""
+        return getattr(self.store, "transact_shared", self.store.transact)
 
     async def call(self, function: Callable[[], Any]) -> Any:
         """
@@ -121,6 +133,15 @@ def transact(work: Callable[[Transaction], T]) -> Steps[T]:
     return result
 
 
+def transact_shared(work: Callable[[Transaction], T]) -> Steps[T]:
+    """
+    As `transact`; where transactions take turns, those who wait share one. Not for work that calls
+    anything of the application's: it may run in another thread. See `SharedStore`.
+    """
+    result: T = yield lambda ports: ports.shared(work)
+    return result
+
+
 #: Seconds to wait at most before each further try, half of which is drawn.
 _CONFLICTS: Final = (0.01, 0.04, 0.16)
 
@@ -141,9 +162,9 @@ def transact_patiently(work: Callable[[Transaction], T]) -> Steps[T]:
     return (yield from transact(work))
 
 
-def ask(question: Callable[[PaymentProvider], T]) -> Steps[T]:
-    """One call to the provider. In the async loop `question` returns what is awaited."""
-    result: T = yield lambda ports: question(ports.provider)
+def ask(question: Callable[[PaymentProvider], T], provider: PaymentProvider) -> Steps[T]:
+    """One call to a provider. In the async loop `question` returns what is awaited."""
+    result: T = yield lambda _: question(provider)
     return result
 
 

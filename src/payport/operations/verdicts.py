@@ -83,8 +83,10 @@ def resolved(session: Session, operation_id: str, word: Word) -> Steps[Operation
     if word.verdict is Verdict.NOT_EXECUTED:
         return (yield from transact(lambda tx: _refuted(tx, session, operation_id, word)))
     intent = yield from session.load(record.payment_id, _RESOLVE)
-    yield from session.at_home(intent, _RESOLVE)
-    facts = yield from _shown(session, record, command, word)
+    held_by: str | None = getattr(command, "payment_ref", None)
+    line = session.at(intent, _RESOLVE, held_by)
+    yield from line.at_home(intent, _RESOLVE)
+    facts = yield from _shown(line, record, command, word)
     return (yield from transact(lambda tx: _proven(tx, session, operation_id, facts, word)))
 
 
@@ -127,7 +129,7 @@ def _proven(
 ) -> OperationRecord:
     record, _ = _waiting(tx, session, operation_id)
     _check_holder(tx, record, facts)
-    concluding = session.journal.concluding
+    concluding = session.concluding
     after, _ = concluding.conclude(tx, record, Answer(facts=facts))
     _keep(tx, record, after.state, word, session.settings.clock.now())
     return after

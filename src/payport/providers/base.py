@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar, run
 
 from payport.domain.errors import ConfigurationError, UnsupportedOperation
 from payport.providers.exchange import Exchange, TransportError, Wire, run, run_async
-from payport.providers.outcomes import Account, Failure, Outcome, failure_from_transport, judged
+from payport.providers.outcomes import (
+    Account,
+    Failure,
+    Outcome,
+    aged,
+    failure_from_transport,
+    judged,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -323,6 +330,12 @@ class _Colourless(Generic[A]):
         """See `ReceivesWebhooks.read_webhook`."""
         return self.adapter.read_webhook(body)
 
+    def _judged(self, outcome: R | Failure, call: Call, wire: Wire) -> R | Failure:
+        """What an exchange's outcome proves, given what else is known of the call."""
+        if not self.spec.idempotency.tells_replays:
+            outcome = aged(outcome, call.first_sent_at)
+        return judged(outcome, answered=wire.answered)
+
     def __repr__(self) -> str:
         # Never the adapter's attributes: they hold the key.
         if not hasattr(self, "adapter"):
@@ -397,7 +410,7 @@ class SyncProvider(_Colourless[A]):
             outcome = run(exchange, send)
         except TransportError as error:
             outcome = failure_from_transport(error)
-        return judged(outcome, answered=wire.answered)
+        return self._judged(outcome, call, wire)
 
 
 class AsyncProvider(_Colourless[A]):
@@ -459,4 +472,4 @@ class AsyncProvider(_Colourless[A]):
             outcome = await run_async(exchange, send)
         except TransportError as error:
             outcome = failure_from_transport(error)
-        return judged(outcome, answered=wire.answered)
+        return self._judged(outcome, call, wire)

@@ -69,7 +69,12 @@ DEFAULT_BREAKER: Final = BreakerPolicy()
 _UNWELL: Final = frozenset({FailureKind.UNAVAILABLE, FailureKind.UNKNOWN})
 #: What says neither that it is well nor that it is not.
 _SAYS_NOTHING: Final = frozenset(
-    {FailureKind.RATE_LIMITED, FailureKind.IN_PROGRESS, FailureKind.CIRCUIT_OPEN}
+    {
+        FailureKind.RATE_LIMITED,
+        FailureKind.IN_PROGRESS,
+        FailureKind.CIRCUIT_OPEN,
+        FailureKind.CONGESTED,
+    }
 )
 
 
@@ -123,22 +128,40 @@ class CircuitBreaker:
                 return BreakerState.CLOSED
             return BreakerState.HALF_OPEN if self._probing else BreakerState.OPEN
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether requests go out as always. Takes no lock: it may be told a moment late."""
+        return self._opened_at is None and self._locked is None
+
     def enter(self) -> Permit | Failure:
         """Ask to send: the permit, or the failure that says why nothing may be sent."""
-        if self._opened_at is None and self._locked is None:
-            return self._ordinary  # takes no lock: what it reads it may read a moment late
+        if self.is_closed:
+            return self._ordinary
         with self._lock:
-            if self._locked is not None:
-                return _refusal(f"{self._locked}; nothing is sent until the breaker is closed")
+            refused = self._refused()
+            if refused is not None:
+                return refused
             if self._opened_at is None:
                 return self._ordinary
-            left = self._opened_at + self._policy.rest - self._monotonic()
-            if left > 0:
-                return _refusal("the provider failed too often lately", left)
-            if self._probing:
-                return _refusal("another request is trying whether the provider is back")
             self._probing = True
             return self._probe
+
+    def refusal(self) -> Failure | None:
+        """What `enter` would refuse with now, for whoever can go elsewhere; takes no permit."""
+        with self._lock:
+            return self._refused()
+
+    def _refused(self) -> Failure | None:
+        if self._locked is not None:
+            return _refusal(f"{self._locked}; nothing is sent until the breaker is closed")
+        if self._opened_at is None:
+            return None
+        left = self._opened_at + self._policy.rest - self._monotonic()
+        if left > 0:
+            return _refusal("the provider failed too often lately", left)
+        if self._probing:
+            return _refusal("another request is trying whether the provider is back")
+        return None
 
     def left(self, outcome: object, *, probe: bool) -> None:
         """Take in what a permit's holder says; see `Permit.leave`."""
@@ -195,4 +218,6 @@ class CircuitBreaker:
 
 
 def _refusal(why: str, after: float | None = None) -> Failure:
-    return Failure(kind=FailureKind.CIRCUIT_OPEN, message=f"not sent: {why}", retry_after=after)
+    return Failure(
+        kind=FailureKind.CIRCUIT_OPEN, message=f"not sent: {why}", retry_after=after, unsent=True
+    )

@@ -29,6 +29,7 @@ __all__ = [
     "CreatePayment",
     "CreateRefund",
     "Lookup",
+    "LostPayment",
     "Operation",
     "Terms",
     "command_from_json",
@@ -104,6 +105,8 @@ class ConfirmPayment:
 
     Attributes:
         payment_ref: The provider's object to confirm; None where nothing exists there yet.
+        action_result: What the customer's action brought back, for providers that take it from the
+            application. Works once, so it is never stored.
     """
 
     operation: Literal[Operation.CONFIRM_PAYMENT] = Operation.CONFIRM_PAYMENT
@@ -112,6 +115,7 @@ class ConfirmPayment:
     attempt: int
     payment_ref: str | None
     terms: Terms
+    action_result: FrozenMapping = field(default=EMPTY, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +126,7 @@ class CapturePayment:
     Attributes:
         final: Whether whatever stays is released.
         capture_reference: The application's id of a partial capture.
+        authorized: All that the issuer authorised, what was captured before included.
     """
 
     operation: Literal[Operation.CAPTURE_PAYMENT] = Operation.CAPTURE_PAYMENT
@@ -130,16 +135,39 @@ class CapturePayment:
     amount: Money
     final: bool
     capture_reference: str | None = None
+    authorized: Money | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostPayment:
+    """
+    A payment that may have been made, and of which nothing was heard.
+
+    Attributes:
+        key: The key of the operation that may have made it.
+    """
+
+    key: str
+    attempt: int
+    capture_method: CaptureMethod
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelPayment:
-    """Release held money, or end what was not completed."""
+    """
+    Release held money, or end what was not completed.
+
+    Attributes:
+        capturing: Whether a capture was asked for and is not decided: money may be taken meanwhile.
+        lost: What is to be ended, where the provider's id of it was never told.
+    """
 
     operation: Literal[Operation.CANCEL_PAYMENT] = Operation.CANCEL_PAYMENT
     payment_id: str
     payment_ref: str
     amount: Money
+    capturing: bool = False
+    lost: LostPayment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

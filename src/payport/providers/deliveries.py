@@ -18,12 +18,21 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from payport.domain.facts import Facts
 from payport.domain.identifiers import Environment
+from payport.domain.payout import PayoutFact
 from payport.domain.secrets import NOTHING, Sealed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Delivery", "ReceivesWebhooks", "Statement", "WebhookRequest", "fingerprint"]
+__all__ = [
+    "Delivery",
+    "ReceivesWebhooks",
+    "Statement",
+    "Subject",
+    "WebhookRequest",
+    "fingerprint",
+    "hint",
+]
 
 
 @runtime_checkable
@@ -109,6 +118,20 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """
+    An object of the provider's that is no payment, and can be read: see `ReadsSubjects`.
+
+    Attributes:
+        kind: The provider's word for what it is.
+        ref: The provider's id of it.
+    """
+
+    kind: str
+    ref: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     """
     What a delivery says.
@@ -116,13 +139,36 @@ class Statement:
     Attributes:
         facts: What it says of money; None where payport has no meaning for it. Their `tag` is
             always the payment's.
+        payout: What it says of a payout.
+        subject: What to read where it is not to be trusted, if that is not the payment named by
+            the delivery's `attempt_ref`.
         needs_fetch: Whether the object must be read before it can be trusted, such as when the
             payload is of another API version, or is only a hint.
+        unreadable: Why it cannot be read, where it is one of several in a body and the others can:
+            it is tried again, and then kept for a person.
     """
 
     facts: Facts | None = None
+    payout: PayoutFact | None = None
+    subject: Subject | None = None
     needs_fetch: bool = False
+    unreadable: str | None = None
     raw: Sealed[Any] = field(default=NOTHING, compare=False, repr=False)
+
+
+def hint(ref: str, now: datetime) -> Delivery:
+    """
+    The delivery of a webhook that is not signed: which object to read, and nothing else. For
+    adapters that declare `signs_webhooks=False`, whose statements all need to be fetched.
+    """
+    return Delivery(
+        dedupe_key=ref,
+        ordering_key=ref,
+        type="hint",
+        fingerprint=fingerprint(ref),
+        occurred_at=now,
+        attempt_ref=ref,
+    )
 
 
 #: Made once: `json.dumps` would make an encoder each time.

@@ -24,6 +24,7 @@ from payport.domain.identifiers import digest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
 
 __all__ = [
     "KEY_PREFIX",
@@ -131,11 +132,14 @@ class TransportError(Exception):
     Attributes:
         sent: Whether a byte of the request may have reached the provider. Only False proves that
             nothing was executed: the connection was refused, the name not found, TLS not agreed.
+        congested: Whether it was not even tried, because none of this process's own connections
+            was free in time: that says nothing of the provider.
     """
 
-    def __init__(self, message: str, *, sent: bool) -> None:
+    def __init__(self, message: str, *, sent: bool, congested: bool = False) -> None:
         super().__init__(message)
         self.sent = sent
+        self.congested: bool = congested and not sent
 
 
 class SendRefused(Exception):
@@ -183,12 +187,15 @@ class Call:
             monotonic clock and does no I/O, so both colours call it alike.
         exact: The stored first request: it is sent instead of a newly rendered one, byte for byte,
             because a newer version may render the same command differently.
+        first_sent_at: When the operation was sent for the first time, by whomever, and not later:
+            what is answered may be the stored answer to that.
     """
 
     key: str | None = None
     timeout: float = 10.0
     guard: Callable[[], None] = _allow
     exact: Request | None = None
+    first_sent_at: datetime | None = None
 
 
 def run(exchange: Exchange[T], send: Callable[[Request], Response]) -> T:

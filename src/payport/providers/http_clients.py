@@ -8,15 +8,20 @@ aiohttp, where `payport[aiohttp]` is installed. Knows no processor, and sends no
 
 from __future__ import annotations
 
+import os
 import sys
+from functools import lru_cache
 from importlib.util import find_spec
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
 from payport.domain.frozen import FrozenMapping
 from payport.domain.sensitive import redact
 from payport.providers.exchange import TransportError
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = [
     "WHOLE",
@@ -33,9 +38,8 @@ __all__ = [
 #: taking it from there spares the way through httpx's streams.
 WHOLE: Final = "payport_whole"
 
-#: httpx's errors for requests of which no byte was written: no connection was made, or none was
-#: free.
-_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+#: httpx's errors for requests of which no byte was written, because no connection was made.
+_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout)
 
 
 class _NoCookies(httpx.Cookies):
@@ -73,7 +77,7 @@ def blocking_client(*, trust_env: bool) -> httpx.Client:
     Args:
         trust_env: Whether the proxies of the environment are used.
     """
-    return _BlockingClient(trust_env=trust_env)
+    return _BlockingClient(trust_env=trust_env, verify=_trusted(trust_env=trust_env))
 
 
 def awaited_client(*, trust_env: bool) -> httpx.AsyncClient:
@@ -84,10 +88,22 @@ def awaited_client(*, trust_env: bool) -> httpx.AsyncClient:
     request costs three to four times as much. https://github.com/encode/httpx/issues/3215
     """
     if find_spec("httpx_aiohttp") is None:
-        return _AwaitedClient(trust_env=trust_env)
+        return _AwaitedClient(trust_env=trust_env, verify=_trusted(trust_env=trust_env))
     from payport.providers.on_aiohttp import AiohttpClient  # noqa: PLC0415 - optional, and slow
 
-    return AiohttpClient(trust_env=trust_env)
+    return AiohttpClient(trust_env=trust_env, verify=_trusted(trust_env=trust_env))
+
+
+def _trusted(*, trust_env: bool) -> ssl.SSLContext:
+    """Whose certificates are believed: those that httpx believes, and the environment's."""
+    named = ("SSL_CERT_FILE", "SSL_CERT_DIR") if trust_env else ()
+    return _believing(trust_env, *[os.environ.get(name) for name in named])
+
+
+@lru_cache(maxsize=8)
+def _believing(trust_env: bool, *_named: str | None) -> ssl.SSLContext:  # noqa: FBT001 - a cache's key
+    # Reading the certificates takes 20 ms, which a test suite pays for each client that it makes.
+    return httpx.create_ssl_context(trust_env=trust_env)
 
 
 def failures() -> tuple[type[Exception], ...]:
@@ -98,6 +114,9 @@ def failures() -> tuple[type[Exception], ...]:
 
 def unanswered(error: Exception) -> TransportError:
     """One of `failures` in our words: above all, whether a byte of the request may have left."""
+    if isinstance(error, httpx.PoolTimeout):
+        message = "none of this process's connections was free in time; it was not sent"
+        return TransportError(message, sent=False, congested=True)
     sent = not _is_unsent(error)
     what = "the answer did not come back whole" if sent else "no connection was made"
     return TransportError(f"{what}: {type(error).__name__}", sent=sent)

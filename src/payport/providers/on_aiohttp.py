@@ -8,9 +8,11 @@ also one that broke after the request was written, when money may have moved.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import math
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import aiohttp
@@ -35,10 +37,15 @@ _ERRORS: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] =
 )
 
 
+#: Requests at once, where the client has no limit.
+_MANY: Final = 10_000
+
+
 class _Transport(AiohttpTransport):
     """Reads whole answers. Opens its session at first use, in the event loop that it is used in."""
 
     client: aiohttp.ClientSession | Callable[[], aiohttp.ClientSession] | None
+    _turns: asyncio.Semaphore | None = None
 
     def get_client(self) -> aiohttp.ClientSession:
         """The session."""
@@ -59,6 +66,30 @@ class _Transport(AiohttpTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request whose body is there, and read the whole answer."""
         times = request.extensions["timeout"]
+        async with self._turn(times["pool"]):
+            return await self._handled(request, times)
+
+    @asynccontextmanager
+    async def _turn(self, seconds: float | None) -> AsyncGenerator[None]:
+        """
+        One of so many requests at once: aiohttp waits for a free connection too, and its error for
+        that is the one of a provider that cannot be reached.
+        """
+        if self._turns is None:
+            self._turns = asyncio.Semaphore(self.limits.max_connections or _MANY)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            raise httpx.PoolTimeout("no connection was free") from error
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    async def _handled(
+        self, request: httpx.Request, times: dict[str, float | None]
+    ) -> httpx.Response:
         try:
             async with self.get_client().request(
                 request.method,
@@ -76,8 +107,7 @@ class _Transport(AiohttpTransport):
             ) as answer:
                 body = await answer.read()
         except (aiohttp.ClientError, OSError) as error:
-            kind = next(ours for theirs, ours in _ERRORS if isinstance(error, theirs))
-            raise kind(str(error)) from error
+            raise _in_httpxs_words(error)(str(error)) from error
         is_plain = "Content-Encoding" not in answer.headers
         return httpx.Response(
             answer.status,
@@ -95,6 +125,10 @@ class _Transport(AiohttpTransport):
             told = base64.b64encode(b":".join(proxy.raw_auth)).decode("ascii")
             headers["Proxy-Authorization"] = f"Basic {told}"
         return {"proxy": str(proxy.url), "proxy_headers": headers}
+
+
+def _in_httpxs_words(error: Exception) -> type[httpx.TransportError]:
+    return next(ours for theirs, ours in _ERRORS if isinstance(error, theirs))
 
 
 class AiohttpClient(Cookieless, HttpxAiohttpClient):

@@ -10,7 +10,7 @@ from payport.domain.facts import Facts
 from payport.domain.outcomes import CERTAINTY, Certainty, FailureKind
 from payport.providers.exchange import TransportError
 
-__all__ = ["Account", "Answer", "Failure", "Outcome", "failure_from_transport", "judged"]
+__all__ = ["Account", "Answer", "Failure", "Outcome", "aged", "failure_from_transport", "judged"]
 
 
 R = TypeVar("R")
@@ -66,6 +66,8 @@ class Failure:
         cause: The exception behind it, kept as `__cause__` of what the client raises.
         demoted: Set where the failure alone would prove that nothing was executed, and an earlier
             request of the same call takes that proof away.
+        unsent: Whether it is certain that not one byte of the call went on the wire. Stronger than
+            any proof that nothing was executed, which a provider may give by its answer.
     """
 
     kind: FailureKind
@@ -76,6 +78,7 @@ class Failure:
     provider_time: datetime | None = None
     cause: BaseException | None = field(default=None, compare=False, repr=False)
     demoted: bool = False
+    unsent: bool = False
 
     @property
     def certainty(self) -> Certainty:
@@ -89,8 +92,22 @@ Outcome: TypeAlias = Answer | Failure
 
 def failure_from_transport(error: TransportError) -> Failure:
     """Without a byte sent nothing was executed; after that, anything may have been."""
-    kind = FailureKind.UNKNOWN if error.sent else FailureKind.UNAVAILABLE
-    return Failure(kind=kind, message=str(error), cause=error)
+    unsent = FailureKind.CONGESTED if error.congested else FailureKind.UNAVAILABLE
+    kind = FailureKind.UNKNOWN if error.sent else unsent
+    return Failure(kind=kind, message=str(error), cause=error, unsent=not error.sent)
+
+
+def aged(outcome: R | Failure, first_sent_at: datetime | None) -> R | Failure:
+    """
+    An answer of a provider that does not say whether it is a stored one: it may be as old as the
+    operation's first send, and its facts must not stand over what happened since.
+
+    In whole seconds, which is how exactly webhooks tell the time.
+    """
+    if first_sent_at is None or not isinstance(outcome, Answer):
+        return outcome
+    facts = outcome.facts.told_by(first_sent_at.replace(microsecond=0))
+    return replace(outcome, facts=facts)
 
 
 def judged(outcome: R | Failure, *, answered: int) -> R | Failure:
@@ -102,5 +119,5 @@ def judged(outcome: R | Failure, *, answered: int) -> R | Failure:
     is the least certain over all of them.
     """
     if isinstance(outcome, Failure) and answered:
-        return replace(outcome, demoted=True)
+        return replace(outcome, demoted=True, unsent=False)
     return outcome

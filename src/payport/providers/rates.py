@@ -9,14 +9,18 @@ Its background thread is not used: a bucket is emptied by whoever asks next.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from payport.domain.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["NoLimit", "Pace", "RateLimit", "rate_limit"]
+__all__ = ["Allowance", "NoLimit", "Pace", "RateLimit", "rate_limit"]
+
+
+#: Milliseconds in which so many requests may go out.
+_WINDOW: Final = 1000
 
 
 class Pace(Protocol):
@@ -26,11 +30,19 @@ class Pace(Protocol):
         """Take a turn and return 0, or return the seconds after which to ask again."""
         ...
 
+    def left(self) -> float:
+        """Seconds until a turn is free, for all that can be said now; takes none."""
+        ...
+
 
 class NoLimit:
     """Every request may go at once."""
 
     def wait(self) -> float:
+        """Return 0."""
+        return 0.0
+
+    def left(self) -> float:
         """Return 0."""
         return 0.0
 
@@ -58,9 +70,20 @@ class RateLimit:
             message = "a rate limit needs the package pyrate-limiter: it comes with each adapter"
             raise ConfigurationError(message, operation="Payport", field="rate_limit") from error
         self._item = RateItem
-        self._bucket = InMemoryBucket([Rate(per_second, 1000)])
+        self._most = per_second
+        self._bucket = InMemoryBucket([Rate(per_second, _WINDOW)])
         self._monotonic = monotonic
         self._lock = threading.Lock()
+
+    def left(self) -> float:
+        """Seconds until a turn is free; takes none."""
+        if self._bucket.count() < self._most:
+            return 0.0  # without the lock: whoever takes a turn asks again
+        with self._lock:
+            now = int(self._monotonic() * 1000)
+            self._bucket.leak(now)
+            first = self._bucket.peek(self._most - 1)
+            return 0.0 if first is None else max(1, first.timestamp + _WINDOW + 1 - now) / 1000
 
     def wait(self) -> float:
         """Take a turn and return 0, or return the seconds after which to ask again."""
@@ -73,6 +96,33 @@ class RateLimit:
             left = cast("int", self._bucket.waiting(item))  # awaitable for remote buckets only
         # At least one step of the bucket's clock, or a caller would ask again at the same moment.
         return max(1, left) / 1000
+
+
+class Allowance:
+    """
+    So many a second and as many at once, safe to share between threads. It never waits.
+
+    Args:
+        monotonic: A clock that never steps back, in seconds.
+    """
+
+    def __init__(self, per_second: int, monotonic: Callable[[], float]) -> None:
+        self._each = 1 / per_second
+        self._burst = 1.0
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        #: When everything that was allowed so far would have been, one after the other.
+        self._used_until: float | None = None
+
+    def take(self) -> bool:
+        """Whether there is one left; it is then used."""
+        with self._lock:
+            now = self._monotonic()
+            until = now if self._used_until is None else max(now, self._used_until)
+            if until + self._each > now + self._burst:
+                return False
+            self._used_until = until + self._each
+            return True
 
 
 def rate_limit(per_second: int | None, monotonic: Callable[[], float]) -> Pace:

@@ -82,11 +82,13 @@ class RetryPolicy:
         return self.rules.get(failure.kind)
 
 
-#: Unavailable and in progress after 1, 2 and 4 s; the rate limit as the provider says. A send with
-#: an unknown outcome is tried again only where the provider has keys: the operation sees to that.
+#: Unavailable, congested and in progress after 1, 2 and 4 s; the rate limit as the provider says.
+#: A send with an unknown outcome is tried again only where the provider has keys: the operation
+#: sees to that.
 DEFAULT_RETRIES = RetryPolicy(
     rules={
         FailureKind.UNAVAILABLE: RetryRule(waits=(1.0, 2.0, 4.0)),
+        FailureKind.CONGESTED: RetryRule(waits=(1.0, 2.0, 4.0)),
         FailureKind.IN_PROGRESS: RetryRule(waits=(1.0, 2.0, 4.0)),
         FailureKind.RATE_LIMITED: RetryRule(waits=(1.0, 2.0, 4.0), honours_retry_after=True),
         FailureKind.UNKNOWN: RetryRule(waits=(1.0, 2.0, 4.0)),
@@ -126,7 +128,10 @@ class Retrying(BaseRetrying):
         )
 
     def steps(
-        self, attempt: Callable[[], Generator[Any, Any, Outcome]], wait: Callable[[float], Any]
+        self,
+        attempt: Callable[[], Generator[Any, Any, Outcome]],
+        wait: Callable[[float], Any],
+        first: Outcome | None = None,
     ) -> Generator[Any, Any, Outcome]:
         """
         Run `attempt` until it is not worth another try; return its last outcome.
@@ -134,10 +139,11 @@ class Retrying(BaseRetrying):
         Args:
             attempt: Begins one try, a generator of steps.
             wait: Makes the step that waits.
+            first: The outcome of the first try, where that was made already: nearly every call
+                needs no other, and then nobody has to make this object.
         """
-        outcome = yield from attempt()
+        outcome = (yield from attempt()) if first is None else first
         if not isinstance(outcome, Failure):
-            # Nearly every call ends here, and pays for no machinery.
             return outcome
         self.begin()
         state = RetryCallState(self, fn=None, args=(), kwargs={})

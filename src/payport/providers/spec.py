@@ -70,6 +70,13 @@ class Capability(StrEnum):
     LIST_REFUNDS = "list_refunds"
     #: It sends webhooks.
     WEBHOOKS = "webhooks"
+    #: Its webhooks tell of payouts.
+    PAYOUTS = "payouts"
+    #: What a webhook is about can be read where that is no payment: it is
+    #: `payport.providers.events.ReadsSubjects`.
+    RETRIEVE_SUBJECT = "retrieve_subject"
+    #: What it told can be listed, delivered or not: it is `payport.providers.events.ListsEvents`.
+    LIST_EVENTS = "list_events"
     #: Saved methods can be charged while the customer is absent.
     OFF_SESSION = "off_session"
     #: Methods can be saved with a payment.
@@ -106,6 +113,8 @@ class IdempotencyProfile:
             sent is never sent again.
         scope: Within what a key is unique, in the provider's words.
         replays_errors: Whether it remembers server errors too: then a replayed one is no evidence.
+        tells_replays: Whether an answer says that it is a stored one. Where not, any answer may be
+            as old as the first send, and its facts are dated so.
     """
 
     placement: str
@@ -113,6 +122,7 @@ class IdempotencyProfile:
     life: timedelta | None
     scope: str
     replays_errors: bool = False
+    tells_replays: bool = True
 
     @property
     def has_keys(self) -> bool:
@@ -130,6 +140,7 @@ class Limits:
     metadata_value_length: int = 500
     description_length: int = 500
     statement_descriptor_length: int = 22
+    token_length: int = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,10 +153,21 @@ class ProviderSpec:
         resolution: The ways to learn an unknown outcome, in order. The last one is REVIEW.
         exponents: Where the provider counts a currency's minor units otherwise than ISO 4217.
         steps: Where amounts have to be multiples of so many minor units.
+        currencies: What it takes, by ISO 4217; None where it is not told.
+        token_prefixes: What its names of payment methods and customers begin with, where that tells
+            them from every other provider's; none where it does not.
         rates: How many requests a second to send at most, by environment; no limit of our own where
             none is named. Below what the provider allows, so that it does not have to refuse.
         unstorable: Names of request fields that must never enter a journal. A request that holds
             one of them says `storable=False`, which is what keeps it out; the contract compares.
+        signs_webhooks: Whether its webhooks prove who sent them. Where they do not, a webhook is a
+            hint to read the object that it names, and nothing that it says is believed or kept:
+            `payport.webhooks.hints`.
+        takes_action_results: Whether the application hands in what a customer's action brought;
+            elsewhere the provider hears of it by itself.
+        cancels_lost: Whether a payment whose answer was lost can be ended by our key alone.
+        events_kept: For how long what it told can be listed; None where that is for ever, or not
+            at all.
         fake: Whether it moves no money at all: then scope and store may be left out.
     """
 
@@ -157,7 +179,13 @@ class ProviderSpec:
     exponents: Mapping[str, int] = field(default_factory=dict[str, int])
     steps: Mapping[str, int] = field(default_factory=dict[str, int])
     rates: Mapping[Environment, int] = field(default_factory=dict[Environment, int])
+    currencies: frozenset[str] | None = None
+    token_prefixes: tuple[str, ...] = ()
     unstorable: frozenset[str] = frozenset()
+    signs_webhooks: bool = True
+    takes_action_results: bool = False
+    cancels_lost: bool = False
+    events_kept: timedelta | None = None
     fake: bool = False
 
     def has(self, capability: Capability) -> bool:
@@ -184,11 +212,20 @@ class ProviderSpec:
 
         Raises:
             UnsupportedOperation: It lacks a capability that the command needs.
-            InvalidRequest: The amount is more than it accepts, or finer.
+            InvalidRequest: The amount is more than it accepts, or finer, or in a currency that it
+                does not take.
         """
         for capability in needed_capabilities(command):
             self.require(capability, operation=command.operation)
+        self._check_extras(command)
         amount = _amount(command)
+        if self.currencies is not None and amount.currency not in self.currencies:
+            raise InvalidRequest(
+                f"{self.name} takes no {amount.currency}",
+                operation=command.operation,
+                field="amount",
+                provider=self.name,
+            )
         if amount.minor > self.limits.max_amount:
             raise InvalidRequest(
                 f"{self.name} takes at most {self.limits.max_amount} minor units at once",
@@ -203,6 +240,21 @@ class ProviderSpec:
                 f"{self.name} takes multiples of {Money(step, amount.currency)}: round {amount}",
                 operation=command.operation,
                 field="amount",
+                provider=self.name,
+            )
+
+    def _check_extras(self, command: Command) -> None:
+        acted = isinstance(command, ConfirmPayment) and bool(command.action_result)
+        lost = isinstance(command, CancelPayment) and command.lost is not None
+        why = ""
+        if acted and not self.takes_action_results:
+            why = "hears of customers' actions by itself, and takes no results of them"
+        if lost and not self.cancels_lost:
+            why = "cannot cancel a payment of which nothing was heard, or may not"
+        if why:
+            raise UnsupportedOperation(
+                f"{self.name} {why}. Nothing was sent.",
+                operation=command.operation,
                 provider=self.name,
             )
 

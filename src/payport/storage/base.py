@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FIXED",
+    "ROUTED",
     "AsyncStore",
     "Cursor",
     "HandlerRun",
@@ -46,13 +47,15 @@ __all__ = [
     "Query",
     "RestorationKind",
     "RestorationRecord",
+    "SharedStore",
     "Store",
     "Transaction",
 ]
 
 T = TypeVar("T")
 
-#: What `save_operation` leaves as it was inserted: identity, fingerprint, key and route.
+#: What `save_operation` leaves as it was inserted: identity, fingerprint, key and route. The last
+#: five are changed by `reroute_operation` alone.
 FIXED: Final = (
     "scope",
     "environment",
@@ -68,6 +71,8 @@ FIXED: Final = (
     "endpoint",
     "route",
 )
+#: What `reroute_operation` changes of those.
+ROUTED: Final = FIXED[-5:]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +215,17 @@ class JournalTransaction(Protocol):
         """
         ...
 
+    def reroute_operation(self, old: OperationRecord, new: OperationRecord) -> None:
+        """
+        Move a row to another provider: replace its key, provider, account, endpoint and route too,
+        if it still stands as `old` (state, fencing), no send is counted and none is in doubt.
+
+        Raises:
+            StoreConflict: It was sent, somebody changed it since, or it is gone. Nothing was
+                written.
+        """
+        ...
+
     def operations(self, query: Query) -> Sequence[OperationRecord]:
         """Rows, newest first by (prepared_at, id)."""
         ...
@@ -320,8 +336,8 @@ class JournalTransaction(Protocol):
         """The event."""
         ...
 
-    def events(self, payment_id: str) -> Sequence[DomainEvent]:
-        """The payment's events, in the order in which they were learned."""
+    def events(self, aggregate_id: str) -> Sequence[DomainEvent]:
+        """The events of a payment or a payout, in the order in which they were learned."""
         ...
 
 
@@ -349,6 +365,18 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Free what this store opened itself."""
+        ...
+
+
+class SharedStore(Store, Protocol):
+    """A store whose transactions take turns, so that those who wait may share one."""
+
+    def transact_shared(self, work: Callable[[Transaction], T]) -> T:
+        """
+        As `transact`, in a transaction that other units of work may share, in another thread: for
+        work that neither minds where it runs nor calls anything of the application's. It is told
+        after the commit, and fails alone.
+        """
         ...
 
 

@@ -39,24 +39,42 @@ class Moment(TypeDecorator[datetime]):
             return dialect.type_descriptor(sa.TIMESTAMP(timezone=True))
         return dialect.type_descriptor(sa.BigInteger())
 
+    def bind_processor(self, dialect: Dialect) -> Any:
+        """What makes a value of the database's; a naive datetime is refused: it is no moment."""
+        return _aware if dialect.name == "postgresql" else _microseconds
+
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """From a datetime; a naive one is refused, because it is no moment."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise InvalidRequest("a store needs aware datetimes; a naive one has no moment")
-        if dialect.name == "postgresql":
-            return value
-        return (value - _EPOCH) // _MICROSECOND
+        """The database's value of a datetime; see `bind_processor`."""
+        return self.bind_processor(dialect)(value)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """What makes an aware datetime in UTC of a value of the database's."""
+        del coltype
+        return _in_utc if dialect.name == "postgresql" else _moment
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """To an aware datetime in UTC."""
-        if value is None:
-            return None
-        if dialect.name == "postgresql":
-            moment: datetime = value
-            return moment.astimezone(UTC)
-        return _EPOCH + timedelta(microseconds=value)
+        """The datetime of a value of the database's; see `result_processor`."""
+        moment: datetime | None = self.result_processor(dialect, None)(value)
+        return moment
+
+
+def _aware(value: datetime | None) -> datetime | None:
+    if value is not None and value.tzinfo is None:
+        raise InvalidRequest("a store needs aware datetimes; a naive one has no moment")
+    return value
+
+
+def _microseconds(value: datetime | None) -> int | None:
+    aware = _aware(value)
+    return None if aware is None else (aware - _EPOCH) // _MICROSECOND
+
+
+def _in_utc(value: datetime | None) -> datetime | None:
+    return None if value is None else value.astimezone(UTC)
+
+
+def _moment(value: int | None) -> datetime | None:
+    return None if value is None else _EPOCH + timedelta(microseconds=value)
 
 
 class Word(TypeDecorator[str]):

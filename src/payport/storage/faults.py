@@ -181,7 +181,10 @@ def _named(cause: BaseException | None) -> tuple[type[PayportError], str] | None
 
 def _meaning(error: SQLAlchemyError) -> tuple[type[PayportError], str]:
     if isinstance(error, PoolTimeout):
-        return StoreUnavailable, "has no connection free: the engine's pool is used up."
+        return StoreUnavailable, (
+            "has no connection free: all of the engine's pool were in use for as long as it waits. "
+            "Let fewer threads or tasks work at once, or give the pool more connections."
+        )
     if isinstance(error, OperationalError | InterfaceError):
         return StoreUnavailable, "cannot be reached or did not answer."
     lost = isinstance(error, DBAPIError) and error.connection_invalidated

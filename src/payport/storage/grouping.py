@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from payport.storage.base import AsyncStore, Store, Transaction
 
-__all__ = ["AsyncGrouped", "Grouped"]
+__all__ = ["MOST", "AsyncGrouped", "Grouped", "Line", "Unit"]
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ T = TypeVar("T")
 MOST: Final = 64
 
 
-class _Unit(Generic[T]):
+class Unit(Generic[T]):
     """
     A unit of work, and what became of it.
 
@@ -41,19 +41,22 @@ class _Unit(Generic[T]):
 
     def __init__(self, work: Callable[[Transaction], T]) -> None:
         self.work = work
-        self.is_done = False
-        self.leads = False
+        self.is_done: bool = False
+        self.leads: bool = False
         self.wake: Callable[[], object] | None = None
         self._value: Any = None
         self._error: Exception | None = None
 
     def returned(self, value: T) -> None:
+        """It was committed."""
         self._value, self.is_done = value, True
 
     def raised(self, error: Exception) -> None:
+        """It failed, and nothing of it stands."""
         self._error, self.is_done = error, True
 
     def result(self) -> T:
+        """What its caller is told."""
         if self._error is not None:
             raise self._error
         value: T = self._value
@@ -69,12 +72,15 @@ class _Line:
     """
 
     def __init__(self) -> None:
-        self._waiting: deque[_Unit[Any]] = deque()
-        self._taken: list[_Unit[Any]] = []
+        self._waiting: deque[Unit[Any]] = deque()
+        self._taken: list[Unit[Any]] = []
         self._is_led = False
         self._process = os.getpid()
 
-    def join(self, unit: _Unit[Any]) -> bool:
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def join(self, unit: Unit[Any]) -> bool:
         """Come last, and say whether to lead; else wait to be woken."""
         if self._process != os.getpid():
             # In a forked child: whoever led and waited stayed behind.
@@ -84,7 +90,7 @@ class _Line:
         self._is_led = True
         return unit.leads
 
-    def take(self) -> Sequence[_Unit[Any]]:
+    def take(self) -> Sequence[Unit[Any]]:
         """For who leads: those to work for next."""
         self._taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST))]
         return tuple(self._taken)
@@ -96,7 +102,7 @@ class _Line:
             if unit.wake is not None:
                 unit.wake()
 
-    def leave(self, unit: _Unit[Any]) -> None:
+    def leave(self, unit: Unit[Any]) -> None:
         """
         Go, done or not: the caller may have been cancelled, or its thread be ended. What it took
         for others and did not do is theirs again.
@@ -118,17 +124,30 @@ class _Line:
             following.wake()
 
 
-class Grouped:
-    """A store for units of work that may share a transaction; for threads."""
+class Line:
+    """Units of work of several threads, carried out together by whoever comes first."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self) -> None:
         self._line = _Line()
         self._guard = threading.Lock()
 
-    def transact(self, work: Callable[[Transaction], T]) -> T:
-        """See `Store.transact`."""
-        unit = _Unit(work)
+    def __len__(self) -> int:
+        """How many wait to be taken."""
+        return len(self._line)
+
+    def transact(
+        self,
+        work: Callable[[Transaction], T],
+        together: Callable[[Sequence[Unit[Any]]], None],
+    ) -> T:
+        """
+        See `Store.transact`.
+
+        Args:
+            together: Carries units out in one transaction and tells each what became of it; those
+                that are not told when it raises are still to be done.
+        """
+        unit = Unit(work)
         turn = threading.Lock()
         turn.acquire()
         unit.wake = turn.release
@@ -140,14 +159,26 @@ class Grouped:
             while not unit.is_done:
                 with self._guard:
                     units = self._line.take()
-                self._together(units)
+                together(units)
                 self._line.wake()
         finally:
             with self._guard:
                 self._line.leave(unit)
         return unit.result()
 
-    def _together(self, units: Sequence[_Unit[Any]]) -> None:
+
+class Grouped:
+    """A store for units of work that may share a transaction; for threads."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._line = Line()
+
+    def transact(self, work: Callable[[Transaction], T]) -> T:
+        """See `Store.transact`."""
+        return self._line.transact(work, self._together)
+
+    def _together(self, units: Sequence[Unit[Any]]) -> None:
         try:
             values = self._store.transact(lambda tx: [unit.work(tx) for unit in units])
         except Exception as error:  # noqa: BLE001 - each caller gets its own
@@ -167,7 +198,7 @@ class AsyncGrouped:
 
     async def transact(self, work: Callable[[Transaction], T]) -> T:
         """See `AsyncStore.transact`."""
-        unit = _Unit(work)
+        unit = Unit(work)
         try:
             if not self._line.join(unit):
                 await self._woken(unit)
@@ -180,14 +211,14 @@ class AsyncGrouped:
         return unit.result()
 
     @staticmethod
-    async def _woken(unit: _Unit[Any]) -> None:
+    async def _woken(unit: Unit[Any]) -> None:
         import asyncio  # noqa: PLC0415 - 15 ms that a blocking application does not pay
 
         turn = asyncio.get_running_loop().create_future()
         unit.wake = lambda: None if turn.done() else turn.set_result(None)
         await turn
 
-    async def _together(self, units: Sequence[_Unit[Any]]) -> None:
+    async def _together(self, units: Sequence[Unit[Any]]) -> None:
         try:
             values = await self._store.transact(lambda tx: [unit.work(tx) for unit in units])
         except Exception as error:  # noqa: BLE001 - each caller gets its own
@@ -198,12 +229,12 @@ class AsyncGrouped:
         _returned(units, values)
 
 
-def _returned(units: Sequence[_Unit[Any]], values: Sequence[Any]) -> None:
+def _returned(units: Sequence[Unit[Any]], values: Sequence[Any]) -> None:
     for unit, value in zip(units, values, strict=True):
         unit.returned(value)
 
 
-def _concerns_all(units: Sequence[_Unit[Any]], error: Exception) -> bool:
+def _concerns_all(units: Sequence[Unit[Any]], error: Exception) -> bool:
     """Whether the failure is everybody's, as that of the database is; says so to all, then."""
     if len(units) > 1 and not isinstance(error, StoreUnavailable):
         return False

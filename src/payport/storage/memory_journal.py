@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from payport.domain.errors import StoreConflict
 from payport.domain.identifiers import Environment
 from payport.storage.bare import bare
-from payport.storage.base import FIXED, Query, RestorationKind
+from payport.storage.base import FIXED, ROUTED, Query, RestorationKind
 from payport.storage.listing import CREATED, PREPARED, SCOPE, STATE, STATUS, newest
 from payport.storage.memory_unit import MemoryUnit
 from payport.storage.sends import restored
@@ -62,7 +62,7 @@ class MemoryJournal(MemoryUnit):
         stored = intent.evolve(version=intent.version + 1)
         self._put(self._data.payments, intent.id, bare(stored))
         for attempt in intent.attempts:
-            ref = (intent.provider, intent.account, attempt.ref)
+            ref = (*intent.home_of(attempt.ref), attempt.ref)
             self._claim(self._data.refs, ref, intent.id)
         for refund in intent.refunds:
             self._claim(self._data.refunds, refund.id, intent.id)
@@ -150,6 +150,22 @@ class MemoryJournal(MemoryUnit):
                 "the operation was changed since it was read", operation="store.swap_operation"
             )
         self.save_operation(new)
+
+    def reroute_operation(self, old: OperationRecord, new: OperationRecord) -> None:
+        """See `Transaction.reroute_operation`."""
+        stored = self._data.operations.get(old.id)
+        same = stored is not None and (stored.state, stored.fencing) == (old.state, old.fencing)
+        if stored is None or not same or stored.sends or stored.doubtful:
+            raise StoreConflict(
+                "the operation was sent, or changed since it was read",
+                operation="store.reroute_operation",
+            )
+        self._drop(self._data.keys, stored.key)
+        self._put(self._data.keys, new.key, new.id)
+        kept = {name: getattr(stored, name) for name in FIXED if name not in ROUTED}
+        record = replace(new, **kept)
+        self._put(self._data.operations, new.id, record)
+        self._look_for(record)
 
     def _look_for(self, record: OperationRecord) -> None:
         if record.next_look_at is not None:
@@ -272,8 +288,8 @@ class MemoryJournal(MemoryUnit):
         for event in events:
             if event.id not in self._data.events:
                 self._put(self._data.events, event.id, event)
-                told = self._data.told.get(event.payment_id, ())
-                self._put(self._data.told, event.payment_id, (*told, event))
+                told = self._data.told.get(event.aggregate_id, ())
+                self._put(self._data.told, event.aggregate_id, (*told, event))
                 new.append(event)
         return new
 
@@ -281,6 +297,6 @@ class MemoryJournal(MemoryUnit):
         """See `Transaction.event`."""
         return self._data.events.get(event_id)
 
-    def events(self, payment_id: str) -> Sequence[DomainEvent]:
+    def events(self, aggregate_id: str) -> Sequence[DomainEvent]:
         """See `Transaction.events`."""
-        return self._data.told.get(payment_id, ())
+        return self._data.told.get(aggregate_id, ())

@@ -36,6 +36,12 @@ _CONNECTING: Final = {
     "fallback_application_name": "payport",
 }
 
+#: In a URL's query: seconds that a unit of work waits for one of the pool's connections.
+WAIT: Final = "payport_wait"
+#: As long as for a lock: within the time of an operation, so that its caller is told in time.
+_WAIT: Final = 5.0
+_LONGEST_WAIT: Final = 600.0
+
 #: Of PostgreSQL: longer names are cut off, and another schema might be meant.
 _LONGEST_NAME: Final = 63
 
@@ -50,6 +56,8 @@ class PostgresStore(SyncSqlStore):
     Args:
         url: `postgresql://...`, with libpq's parameters as its query. `?payport_schema=payments`
             names the schema of payport's tables; without it the role's search path finds them.
+            `?payport_wait=2` says how many seconds are waited for a connection of the pool while
+            all are in use, before StoreUnavailable; five if left out.
     """
 
     def __init__(self, url: str | sa.URL) -> None:
@@ -114,10 +122,10 @@ class AsyncPostgresStore(AsyncSqlStore):
 
 def settings_from(url: str | sa.URL) -> tuple[sa.URL, dict[str, Any]]:
     """
-    The URL without payport's own parameter, and what an engine for it is made with.
+    The URL without payport's own parameters, and what an engine for it is made with.
 
     Raises:
-        ConfigurationError: The URL is malformed, or names a schema that cannot be.
+        ConfigurationError: The URL is malformed, or names a schema or a wait that cannot be.
     """
     try:
         target = sa.make_url(url)
@@ -138,14 +146,34 @@ def settings_from(url: str | sa.URL) -> tuple[sa.URL, dict[str, Any]]:
         raise ConfigurationError(
             f"{SCHEMA} names one schema, in at most {_LONGEST_NAME} bytes.", field="store"
         )
-    target = target.difference_update_query([SCHEMA]).set(drivername="postgresql+psycopg")
+    wait = _wait_in(target)
+    target = target.difference_update_query([SCHEMA, WAIT]).set(drivername="postgresql+psycopg")
     connecting = {k: v for k, v in _CONNECTING.items() if k not in target.query}
     options: dict[str, Any] = {
         "connect_args": connecting,
         "hide_parameters": True,
         # A transaction is begun by hand, in one message with its settings.
         "isolation_level": "AUTOCOMMIT",
+        # Left to itself the pool waits for half a minute, longer than any operation may take.
+        "pool_timeout": wait,
     }
     if schema is not None:
         options["execution_options"] = {SCHEMA: schema}
     return target, options
+
+
+def _wait_in(target: sa.URL) -> float:
+    """Seconds to wait for a connection of the pool. Raises ConfigurationError."""
+    told = target.query.get(WAIT)
+    if told is None:
+        return _WAIT
+    try:
+        wait = float(told) if isinstance(told, str) else 0.0
+    except ValueError:
+        wait = 0.0
+    if not 0 < wait <= _LONGEST_WAIT:
+        raise ConfigurationError(
+            f"{WAIT} is a number of seconds, more than 0 and at most {_LONGEST_WAIT:g}.",
+            field="store",
+        )
+    return wait

@@ -24,6 +24,7 @@ from payport.operations.records import OperationRecord, OperationState, Resoluti
 from payport.providers.commands import Operation
 from payport.storage.base import (
     FIXED,
+    ROUTED,
     HandlerRun,
     InboxRow,
     InboxState,
@@ -34,6 +35,8 @@ from payport.storage.base import (
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
+
+    from pydantic_core import SchemaSerializer
 
     from payport.domain.refund import Refund
 
@@ -48,6 +51,7 @@ __all__ = [
     "handler_run_row",
     "operation_changes",
     "operation_from",
+    "operation_moves",
     "operation_row",
     "payment_changes",
     "payment_from",
@@ -69,8 +73,15 @@ def _documents(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
+@cache
+def _serializer(kind: Any) -> SchemaSerializer:
+    """What `dump_json` calls, without looking at its options each time."""
+    serializer: SchemaSerializer = _documents(kind).serializer
+    return serializer
+
+
 def _to_json(kind: Any, value: object) -> str:
-    return _documents(kind).dump_json(value).decode()
+    return _serializer(kind).to_json(value).decode()
 
 
 # -- payments and refunds -------------------------------------------------------------------------
@@ -82,8 +93,6 @@ def payment_row(intent: PaymentIntent) -> dict[str, Any]:
         "id": intent.id,
         "scope": intent.scope,
         "environment": intent.environment.value,
-        "provider": intent.provider,
-        "account": intent.account,
         "reference": intent.reference,
         "currency": intent.amount.currency,
         "created_at": intent.created_at,
@@ -94,6 +103,8 @@ def payment_row(intent: PaymentIntent) -> dict[str, Any]:
 def payment_changes(intent: PaymentIntent) -> dict[str, Any]:
     """The columns of a payment that change."""
     return {
+        "provider": intent.provider,
+        "account": intent.account,
         "status": intent.status.value,
         "amount": intent.amount.minor,
         "version": intent.version,
@@ -136,14 +147,38 @@ _OPERATION_WORDS: Final = {
 }
 
 
+_operation: Final = attrgetter(*_OPERATION)
+_operation_changing: Final = attrgetter(*_OPERATION_CHANGING)
+
+
 def operation_row(record: OperationRecord) -> dict[str, Any]:
     """The columns of a new operation."""
-    return _plain(record, _OPERATION)
+    row = dict(zip(_OPERATION, _operation(record), strict=True))
+    return _worded(row, _OPERATION_WORDS)
 
 
-def operation_changes(record: OperationRecord) -> dict[str, Any]:
-    """The columns of an operation that change."""
-    return _plain(record, _OPERATION_CHANGING)
+def operation_changes(
+    record: OperationRecord, before: OperationRecord | None = None
+) -> dict[str, Any]:
+    """
+    The columns of an operation that change.
+
+    Args:
+        before: What is in the row, where that is known: columns that are the same are left out.
+    """
+    values = _operation_changing(record)
+    if before is None:
+        row = dict(zip(_OPERATION_CHANGING, values, strict=True))
+    else:
+        both = zip(_OPERATION_CHANGING, values, _operation_changing(before), strict=True)
+        row = {name: new for name, new, old in both if new is not old and new != old}
+        row = row or {"state": record.state}
+    return _worded(row, _OPERATION_WORDS)
+
+
+def operation_moves(record: OperationRecord) -> dict[str, Any]:
+    """The columns of an operation that change when it goes to another provider."""
+    return _plain(record, (*_OPERATION_CHANGING, *ROUTED))
 
 
 def operation_from(row: Row) -> OperationRecord:
@@ -207,7 +242,7 @@ def event_row(event: DomainEvent, at: datetime) -> dict[str, Any]:
     return {
         "id": event.id,
         "kind": event.kind,
-        "payment_id": event.payment_id,
+        "payment_id": event.aggregate_id,
         "occurred_at": event.occurred_at,
         "learned_at": at,
         "document": _to_json(type(event), event),
@@ -288,6 +323,15 @@ def _plain(value: object, names: tuple[str, ...]) -> dict[str, Any]:
 @cache
 def _attributes(names: tuple[str, ...]) -> Callable[[object], tuple[Any, ...]]:
     return attrgetter(*names)
+
+
+def _worded(row: dict[str, Any], words: Mapping[str, type[Enum]]) -> dict[str, Any]:
+    """The columns with words as text, where the names of those columns are known."""
+    for name in words:
+        word = row.get(name)
+        if word is not None:
+            row[name] = word.value
+    return row
 
 
 def _rich(row: Row, words: Mapping[str, type[Enum]]) -> dict[str, Any]:

@@ -30,9 +30,19 @@ __all__ = ["Row", "Running", "ThroughDriver", "ThroughToolkit"]
 #: A row, by column.
 Row = Any
 
+#: The same in SQLite and PostgreSQL.
+_SAVE: Final = "SAVEPOINT payport_unit"
+_KEEP: Final = "RELEASE SAVEPOINT payport_unit"
+_TAKE_BACK: Final = "ROLLBACK TO SAVEPOINT payport_unit"
+
 
 class Running(Protocol):
     """Begins, ends and runs statements on an idle connection. Errors are payport's."""
+
+    @property
+    def place(self) -> str:
+        """What messages call the database."""
+        ...
 
     def begin(self) -> None:
         """Begin a transaction that may write."""
@@ -44,6 +54,18 @@ class Running(Protocol):
 
     def roll_back(self) -> None:
         """Take it back. Never raises: the error that led here is the one to tell."""
+        ...
+
+    def save(self) -> None:
+        """Begin a part of the transaction that can be taken back alone."""
+        ...
+
+    def keep(self) -> None:
+        """End the part: it stands or falls with the transaction."""
+        ...
+
+    def take_back(self) -> None:
+        """Take the part back, and end it."""
         ...
 
     def all(self, statement: Any, values: Mapping[str, Any]) -> Sequence[Row]:
@@ -69,15 +91,31 @@ class ThroughToolkit:
 
     def __init__(self, connection: Connection, place: str) -> None:
         self._connection = connection
-        self._place = place
+        self.place: str = place
 
     def begin(self) -> None:
         """See `Running`."""
-        guarded(self._place, lambda: begin(self._connection))
+        guarded(self.place, lambda: begin(self._connection))
+
+    def save(self) -> None:
+        """See `Running`."""
+        self._told(_SAVE)
+
+    def keep(self) -> None:
+        """See `Running`."""
+        self._told(_KEEP)
+
+    def take_back(self) -> None:
+        """See `Running`."""
+        self._told(_TAKE_BACK)
+        self._told(_KEEP)
+
+    def _told(self, statement: str) -> None:
+        guarded(self.place, lambda: self._connection.exec_driver_sql(statement))
 
     def commit(self) -> None:
         """See `Running`."""
-        guarded(self._place, self._connection.commit)
+        guarded(self.place, self._connection.commit)
 
     def roll_back(self) -> None:
         """See `Running`."""
@@ -90,18 +128,18 @@ class ThroughToolkit:
     def all(self, statement: Any, values: Mapping[str, Any]) -> Sequence[Row]:
         """See `Running`."""
         return guarded(
-            self._place, lambda: self._connection.execute(statement, values).mappings().all()
+            self.place, lambda: self._connection.execute(statement, values).mappings().all()
         )
 
     def first(self, statement: Any, values: Mapping[str, Any]) -> Row | None:
         """See `Running`."""
         return guarded(
-            self._place, lambda: self._connection.execute(statement, values).mappings().first()
+            self.place, lambda: self._connection.execute(statement, values).mappings().first()
         )
 
     def count(self, statement: Any, values: Mapping[str, Any]) -> int:
         """See `Running`."""
-        return guarded(self._place, lambda: self._connection.execute(statement, values).rowcount)
+        return guarded(self.place, lambda: self._connection.execute(statement, values).rowcount)
 
 
 class ThroughDriver:
@@ -119,33 +157,56 @@ class ThroughDriver:
     def __init__(self, connection: Connection, place: str, wait: float = 0.0) -> None:
         self._wait = wait
         self._connection = connection
-        self._driver: Any = connection.connection.driver_connection
-        self._place = place
+        driver: Any = connection.connection.driver_connection
+        self._driver: Any = driver
+        self._run: Any = driver.execute
+        self.place: str = place
         self._toolkit = ThroughToolkit(connection, place)
 
     def begin(self) -> None:
         """See `Running`."""
-        self._guarded(self._begin)
-
-    def _begin(self) -> None:
         until = None
         while True:
             try:
-                self._driver.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
+                self._run("BEGIN IMMEDIATE")
+            except sqlite3.Error as error:
                 now = time.monotonic()
                 until = until or now + self._wait
-                if not error.sqlite_errorname.startswith("SQLITE_BUSY") or now >= until:
-                    raise
+                is_busy = getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+                fault = None if is_busy and now < until else driver_fault(error, self.place)
             else:
                 return
+            if fault is not None:
+                raise fault
+
+    def save(self) -> None:
+        """See `Running`."""
+        self._told(_SAVE)
+
+    def keep(self) -> None:
+        """See `Running`."""
+        self._told(_KEEP)
+
+    def take_back(self) -> None:
+        """See `Running`."""
+        self._told(_TAKE_BACK)
+        self._told(_KEEP)
 
     def commit(self) -> None:
         """See `Running`."""
         if self._connection.in_transaction():
             self._toolkit.commit()
         else:
-            self._guarded(self._driver.commit)
+            self._told("COMMIT")
+
+    def _told(self, statement: str) -> None:
+        try:
+            self._run(statement)
+        except sqlite3.Error as error:
+            fault = driver_fault(error, self.place)
+        else:
+            return
+        raise fault
 
     def roll_back(self) -> None:
         """See `Running`."""
@@ -162,7 +223,13 @@ class ThroughDriver:
         if compiled is None:
             return self._toolkit.all(statement, values)
         found = self._execute(compiled, values)
-        return [compiled.row(row) for row in self._guarded(found.fetchall)]
+        try:
+            rows = found.fetchall()
+        except sqlite3.Error as error:
+            fault = driver_fault(error, self.place)
+        else:
+            return [compiled.row(row) for row in rows]
+        raise fault
 
     def first(self, statement: Any, values: Mapping[str, Any]) -> Row | None:
         """See `Running`."""
@@ -170,9 +237,14 @@ class ThroughDriver:
         if compiled is None:
             return self._toolkit.first(statement, values)
         found = self._execute(compiled, values)
-        row = self._guarded(found.fetchone)
-        found.close()
-        return None if row is None else compiled.row(row)
+        try:
+            row = found.fetchone()
+        except sqlite3.Error as error:
+            fault = driver_fault(error, self.place)
+        else:
+            found.close()
+            return None if row is None else compiled.row(row)
+        raise fault
 
     def count(self, statement: Any, values: Mapping[str, Any]) -> int:
         """See `Running`."""
@@ -184,43 +256,37 @@ class ThroughDriver:
     def _execute(self, compiled: _Compiled, values: Mapping[str, Any]) -> sqlite3.Cursor:
         parameters = compiled.parameters(values)
         try:
-            cursor: sqlite3.Cursor = self._driver.execute(compiled.sql, parameters)
+            cursor: sqlite3.Cursor = self._run(compiled.sql, parameters)
         except sqlite3.Error as error:
-            fault = driver_fault(error, self._place)
+            fault = driver_fault(error, self.place)
         else:
             return cursor
-        raise fault
-
-    def _guarded(self, step: Callable[[], Any]) -> Any:
-        try:
-            return step()
-        except sqlite3.Error as error:
-            fault = driver_fault(error, self._place)
         raise fault
 
 
 class _Compiled:
     """One statement for SQLite's driver: its text, and what makes values and rows fit."""
 
-    __slots__ = ("_columns", "_parameters", "_readers", "sql")
+    __slots__ = ("_columns", "_constants", "_made", "_names", "_readers", "sql")
 
     def __init__(self, compiled: Any, columns: Sequence[Any]) -> None:
         self.sql: str = str(compiled)
         constants: Mapping[str, Any] = compiled.params
-        self._parameters = [
-            (name, constants.get(name), _processor(compiled.binds[name].type, "bind_processor"))
-            for name in compiled.positiontup
-        ]
+        self._names: tuple[str, ...] = tuple(compiled.positiontup)
+        self._constants = {name: value for name, value in constants.items() if name in self._names}
+        made = (_processor(compiled.binds[name].type, "bind_processor") for name in self._names)
+        self._made = [(at, make) for at, make in enumerate(made) if make is not None]
         self._columns = [column.key for column in columns]
         readers = ((c.key, _processor(c.type, "result_processor", None)) for c in columns)
         self._readers = [(name, read) for name, read in readers if read is not None]
 
     def parameters(self, values: Mapping[str, Any]) -> list[Any]:
         """The values in the order of the statement's question marks."""
-        return [
-            values.get(name, constant) if made is None else made(values.get(name, constant))
-            for name, constant, made in self._parameters
-        ]
+        given = {**self._constants, **values} if self._constants else values
+        parameters = [given.get(name) for name in self._names]
+        for at, make in self._made:
+            parameters[at] = make(parameters[at])
+        return parameters
 
     def row(self, found: Sequence[Any]) -> Row:
         """The driver's row, by column and with our types."""

@@ -230,6 +230,7 @@ restorations: Final = sa.Table(
     _word("reason"),
 )
 
+#: What was told, for good. `payment_id` is that of what it happened to: of a payout, the payout's.
 events: Final = sa.Table(
     "payport_events",
     metadata,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from payport.domain.errors import StoreUnavailable
 from payport.domain.identifiers import Environment
 from payport.storage import rows
 from payport.storage.base import RestorationKind
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from payport.storage.base import RestorationRecord, Transaction
+    from payport.storage.grouping import Unit
     from payport.storage.sends import Sends
 
-__all__ = ["SqlTransaction", "run_unit"]
+__all__ = ["SqlTransaction", "run_unit", "run_units"]
 
 T = TypeVar("T")
 
@@ -36,21 +38,21 @@ def run_unit(
     connection: Connection,
     work: Callable[[Transaction], T],
     sends: Sends = ANY_HOME,
-    through: Callable[[Connection, str], Running] = ThroughToolkit,
+    running: Running | None = None,
 ) -> T:
     """
     Run a unit of work in a transaction of its own on an idle connection; see `Store.transact`.
 
     Args:
         sends: What the store knows about whether it may send.
-        through: How statements are run.
+        running: How statements are run; through the toolkit if left out.
 
     Raises:
         StoreError: Of the kind that `faults` gives the database's error.
     """
-    place = place_of(connection.engine)
-    running = through(connection, place)
-    transaction = SqlTransaction(connection, place, running, sends)
+    if running is None:
+        running = ThroughToolkit(connection, place_of(connection.engine))
+    transaction = SqlTransaction(connection, running.place, running, sends)
     try:
         running.begin()
         result = work(transaction)
@@ -64,6 +66,71 @@ def run_unit(
     for step in transaction.afterwards:
         step()
     return result
+
+
+def run_units(
+    connection: Connection, units: Sequence[Unit[Any]], sends: Sends, running: Running
+) -> None:
+    """
+    Run units of work in one transaction, each in a savepoint of its own where there are several,
+    and tell each what became of it. What one fails with is taken back alone.
+
+    Raises:
+        StoreUnavailable: The database failed. Nothing of any unit stands, and all were told.
+        BaseException: The thread is being ended. Nothing stands, and nobody was told.
+    """
+    afterwards: list[Callable[[], None]] = []
+    apart = len(units) > 1
+    try:
+        running.begin()
+        done = [
+            _carried_out(connection, unit, sends, running, afterwards, apart=apart)
+            for unit in units
+        ]
+        running.commit()
+    except Exception as error:
+        running.roll_back()
+        for unit in units:
+            unit.raised(error)
+        if isinstance(error, StoreUnavailable):
+            raise
+        return
+    except BaseException:
+        running.roll_back()
+        raise
+    for unit, (value, failed) in zip(units, done, strict=True):
+        unit.returned(value) if failed is None else unit.raised(failed)
+    for step in afterwards:
+        step()
+
+
+def _carried_out(
+    connection: Connection,
+    unit: Unit[Any],
+    sends: Sends,
+    running: Running,
+    afterwards: list[Callable[[], None]],
+    *,
+    apart: bool,
+) -> tuple[Any, Exception | None]:
+    """What one of several units returned, or what it failed with after it was taken back."""
+    transaction = SqlTransaction(connection, running.place, running, sends)
+    if apart:
+        running.save()
+    try:
+        value = unit.work(transaction)
+        transaction.check()
+    except Exception as error:
+        if not apart or isinstance(error, StoreUnavailable):
+            raise
+        running.take_back()
+        return None, error
+    finally:
+        transaction.end()
+    if apart:
+        running.keep()
+    afterwards.extend(transaction.afterwards)
+    return value, None
 
 
 class SqlTransaction(SqlJournal, SqlInbox):

@@ -85,9 +85,10 @@ class SqlJournal(SqlUnit):
                 self._save_ref(intent, attempt.ref)
 
     def _save_ref(self, intent: PaymentIntent, ref: str) -> None:
+        provider, account = intent.home_of(ref)
         row = {
-            "provider": intent.provider,
-            "account": intent.account,
+            "provider": provider,
+            "account": account,
             "ref": ref,
             "payment_id": intent.id,
         }
@@ -171,9 +172,22 @@ class SqlJournal(SqlUnit):
             "this_lease_owner": old.lease_owner,
             "this_fencing": old.fencing,
         }
-        if not self._count(self._sql.swap_operation, {**rows.operation_changes(new), **this}):
+        if not self._count(self._sql.swap_operation, {**rows.operation_changes(new, old), **this}):
             raise StoreConflict(
                 "the operation was changed since it was read", operation="store.swap_operation"
+            )
+
+    def reroute_operation(self, old: OperationRecord, new: OperationRecord) -> None:
+        """See `Transaction.reroute_operation`."""
+        this = {
+            "this_id": old.id,
+            "this_state": old.state.value,
+            "this_fencing": old.fencing,
+        }
+        if not self._count(self._sql.reroute_operation, {**rows.operation_moves(new), **this}):
+            raise StoreConflict(
+                "the operation was sent, or changed since it was read",
+                operation="store.reroute_operation",
             )
 
     def operations(self, query: Query) -> Sequence[OperationRecord]:
@@ -270,9 +284,9 @@ class SqlJournal(SqlUnit):
         """See `Transaction.event`."""
         return self._one(rows.event_from, self._sql.event, this_id=event_id)
 
-    def events(self, payment_id: str) -> Sequence[DomainEvent]:
+    def events(self, aggregate_id: str) -> Sequence[DomainEvent]:
         """See `Transaction.events`."""
-        found = self._all(self._sql.events, this_payment_id=payment_id)
+        found = self._all(self._sql.events, this_payment_id=aggregate_id)
         return [self._read(rows.event_from, row) for row in found]
 
 

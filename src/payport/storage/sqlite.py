@@ -6,23 +6,25 @@ takes turns. Both colours share it: the async store runs whole units of work in 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import os
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, TypeVar
 
 from payport.domain.errors import ConfigurationError, StoreUnavailable
 from payport.storage import forks
+from payport.storage.grouping import MOST, Line, Unit
 from payport.storage.loops import OneLoop
 from payport.storage.running import ThroughDriver
-from payport.storage.sql import run_unit
+from payport.storage.sql import run_unit, run_units
 from payport.storage.sqlite_file import SqliteFile
 from payport.storage.sqlite_sends import SqliteSends
 from payport.storage.units import Turn, unpicklable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import sqlalchemy as sa
@@ -52,9 +54,10 @@ class SqliteStore:
     def __init__(self, path: str, *, wait: float = _WAIT) -> None:
         self._file = SqliteFile(path, wait=wait)
         self._sends = SqliteSends(self._file.path, self._file.place)
-        self._through = partial(ThroughDriver, wait=wait)
         self._turn = Turn()
+        self._line = Line()
         self._connection: sa.Connection | None = None
+        self._running: ThroughDriver | None = None
         self._process = 0
         self._identity: tuple[int, int] | None = None
         forks.watch(self)
@@ -67,13 +70,30 @@ class SqliteStore:
     def transact(self, work: Callable[[Transaction], T]) -> T:
         """See `Store.transact`."""
         with self._turn:
-            connection = self._usable()
+            connection, running = self._usable()
             try:
-                return run_unit(connection, work, self._sends, self._through)
+                return run_unit(connection, work, self._sends, running)
             except StoreUnavailable:
                 # Whatever is wrong, a new connection has the best chance that it is not any more.
                 self._disconnect()
                 raise
+
+    def transact_shared(self, work: Callable[[Transaction], T]) -> T:
+        """See `SharedStore.transact_shared`."""
+        return self._line.transact(work, self.carry_out)
+
+    def carry_out(self, units: Sequence[Unit[Any]]) -> None:
+        """Carry units of work out in one transaction, and tell each what became of it."""
+        try:
+            with self._turn:
+                connection, running = self._usable()
+                try:
+                    run_units(connection, units, self._sends, running)
+                except StoreUnavailable:
+                    self._disconnect()
+        except Exception as error:  # noqa: BLE001 - it could not be opened: each is told
+            for unit in units:
+                unit.raised(error)
 
     def close(self) -> None:
         """Close the file. The next use opens it again."""
@@ -82,7 +102,7 @@ class SqliteStore:
                 self._disconnect()
                 self._identity = None
 
-    def _usable(self) -> sa.Connection:
+    def _usable(self) -> tuple[sa.Connection, ThroughDriver]:
         if self._is_inherited():
             raise ConfigurationError(
                 f"{self._file.place} was open when this process was forked, and could not be "
@@ -97,14 +117,15 @@ class SqliteStore:
                 "restart every process that uses it.",
                 operation="store.transact",
             )
-        if self._connection is None:
+        if self._connection is None or self._running is None:
             self._connection = self._file.connect()
+            self._running = ThroughDriver(self._connection, self._file.place, self._file.wait)
             self._process = os.getpid()
             self._identity = self._file.identity()
-        return self._connection
+        return self._connection, self._running
 
     def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._running = self._connection, None, None
         if connection is not None:
             connection.close()
         self._sends.close()
@@ -133,10 +154,15 @@ class SqliteStore:
     def after_fork_in_child(self) -> None:
         """See `Forkable`."""
         self._turn = Turn()
+        self._line = Line()
         self._sends = SqliteSends(self._file.path, self._file.place)
 
     def __reduce__(self) -> NoReturn:
         unpicklable(self)
+
+
+#: Units of work, and who is told when they are done.
+_Waiting: TypeAlias = "deque[tuple[Unit[Any], asyncio.Future[None]]]"
 
 
 class AsyncSqliteStore:
@@ -156,6 +182,8 @@ class AsyncSqliteStore:
         self._store = SqliteStore(path, wait=wait)
         self._loop = OneLoop("the store")
         self._thread: ThreadPoolExecutor | None = None
+        self._waiting: _Waiting = deque()
+        self._called = False
         self._process = os.getpid()
 
     @property
@@ -167,12 +195,43 @@ class AsyncSqliteStore:
         """See `AsyncStore.transact`."""
         self._leave_parent()
         loop = self._loop.check()
-        if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="payport-sqlite")
         context = contextvars.copy_context()
         return await loop.run_in_executor(
-            self._thread, lambda: context.run(self._store.transact, work)
+            self._started(), lambda: context.run(self._store.transact, work)
         )
+
+    async def transact_shared(self, work: Callable[[Transaction], T]) -> T:
+        """See `SharedStore.transact_shared`."""
+        self._leave_parent()
+        loop = self._loop.check()
+        unit, told = Unit(work), loop.create_future()
+        self._waiting.append((unit, told))
+        if not self._called:
+            # One that is called already takes this unit along, with all that came while it waited.
+            self._called = True
+            self._started().submit(self._carry_out_waiting, loop)
+        await told
+        return unit.result()
+
+    def _carry_out_waiting(self, loop: asyncio.AbstractEventLoop) -> None:
+        """In the thread: whatever waits by now, together."""
+        self._called = False
+        waiting = self._waiting
+        while waiting:
+            taken = [waiting.popleft() for _ in range(min(len(waiting), MOST))]
+            # Whoever was canceled meanwhile does not want it any more.
+            wanted = [(unit, told) for unit, told in taken if not told.cancelled()]
+            try:
+                if wanted:
+                    self._store.carry_out([unit for unit, _ in wanted])
+            finally:
+                with contextlib.suppress(RuntimeError):  # the loop is over, and nobody listens
+                    loop.call_soon_threadsafe(_tell, wanted)
+
+    def _started(self) -> ThreadPoolExecutor:
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="payport-sqlite")
+        return self._thread
 
     async def aclose(self) -> None:
         """Close the file and end the thread. The next use opens it again, in any loop."""
@@ -193,7 +252,18 @@ class AsyncSqliteStore:
         if self._process != os.getpid():
             self._process = os.getpid()
             self._thread = None
+            self._waiting, self._called = deque(), False
             self._loop.leave()
 
     def __reduce__(self) -> NoReturn:
         unpicklable(self)
+
+
+def _tell(done: Sequence[tuple[Unit[Any], asyncio.Future[None]]]) -> None:
+    """In the event loop: those who wait go on. What is not done was lost with its thread."""
+    for unit, told in done:
+        if not unit.is_done:
+            message = "the thread that works with the database was ended"
+            unit.raised(StoreUnavailable(message, operation="store.transact"))
+        if not told.done():
+            told.set_result(None)

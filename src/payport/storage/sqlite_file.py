@@ -59,6 +59,7 @@ class SqliteFile:
     def __init__(self, path: str, *, wait: float) -> None:
         # Not resolved: what a link points to may be made later.
         self.path: Path = Path(path).absolute()
+        self._named = str(self.path)
         self.wait = wait
         self._readers_told = False
         self._engine = sa.create_engine(
@@ -93,7 +94,7 @@ class SqliteFile:
     def identity(self) -> tuple[int, int] | None:
         """What tells the file from another one that takes its place; None if there is none."""
         try:
-            found = self.path.stat()
+            found = os.stat(self._named)  # noqa: PTH116 - asked at every transaction
         except OSError:
             return None
         return found.st_dev, found.st_ino

@@ -182,6 +182,14 @@ class Statements(InboxStatements):
             .where(operations.c.lease_owner == _bind("this_lease_owner"))
             .where(operations.c.fencing == _bind("this_fencing"))
         )
+        self.reroute_operation: Any = (
+            sa.update(operations)
+            .where(this)
+            .where(operations.c.state == _bind("this_state"))
+            .where(operations.c.fencing == _bind("this_fencing"))
+            .where(operations.c.sends == 0)
+            .where(operations.c.doubtful.is_(False))
+        )
         self.operations: Listing = Listing(
             sa.select(operations),
             operations,

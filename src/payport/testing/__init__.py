@@ -10,8 +10,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from payport.testing.adyen_simulator.simulator import AdyenSimulator
     from payport.testing.bank.bank import Bank
-    from payport.testing.bank.behaviour import Behaviour, adyen_like, keyless, stripe_like
+    from payport.testing.bank.behaviour import (
+        Behaviour,
+        adyen_like,
+        keyless,
+        redirecting,
+        stripe_like,
+    )
     from payport.testing.bank.books import Entry, EntryKind, Fees
     from payport.testing.bank.records import Refused
     from payport.testing.clock import FakeClock
@@ -42,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CARDS",
+    "AdyenSimulator",
     "As",
     "Asked",
     "AsyncFakeProvider",
@@ -78,13 +86,15 @@ __all__ = [
     "Unavailable",
     "adyen_like",
     "keyless",
+    "redirecting",
     "stripe_like",
 ]
 
 #: Which module of this package holds which names.
 _HOMES = {
+    "adyen_simulator.simulator": ("AdyenSimulator",),
     "bank.bank": ("Bank",),
-    "bank.behaviour": ("Behaviour", "adyen_like", "keyless", "stripe_like"),
+    "bank.behaviour": ("Behaviour", "adyen_like", "keyless", "redirecting", "stripe_like"),
     "bank.books": ("Entry", "EntryKind", "Fees"),
     "bank.records": ("Refused",),
     "clock": ("FakeClock",),

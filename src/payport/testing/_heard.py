@@ -6,12 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from payport.providers.deliveries import Delivery, ReceivesWebhooks, Statement, WebhookRequest
+from payport.providers.deliveries import (
+    Delivery,
+    ReceivesWebhooks,
+    Statement,
+    Subject,
+    WebhookRequest,
+)
 from payport.webhooks.bodies import without_client_secrets
 
 if TYPE_CHECKING:
     from payport.domain.facts import Facts
     from payport.domain.identifiers import Environment
+    from payport.domain.payout import PayoutFact
     from payport.domain.secrets import Sealed
 
 __all__ = ["Heard", "heard"]
@@ -78,6 +85,16 @@ class Heard:
     def facts(self) -> Facts | None:
         """See `Statement`."""
         return self.statement.facts
+
+    @property
+    def payout(self) -> PayoutFact | None:
+        """See `Statement`."""
+        return self.statement.payout
+
+    @property
+    def subject(self) -> Subject | None:
+        """See `Statement`."""
+        return self.statement.subject
 
     @property
     def needs_fetch(self) -> bool:

@@ -12,18 +12,22 @@ fakes in front of one bank behave as two processes would: `FakeProvider(bank=oth
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import zlib
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final, Protocol
 
-from payport.domain.errors import ConfigurationError
+from payport.domain.errors import ConfigurationError, WebhookRejected
 from payport.domain.identifiers import Environment
 from payport.domain.secrets import Secret
 from payport.operations.clock import Clock
 from payport.providers.deliveries import WebhookRequest
+from payport.providers.events import AsyncEventsProvider, SyncEventsProvider
 from payport.providers.listings import AsyncListingProvider, SyncListingProvider
 from payport.providers.webhook_secrets import WebhookSecret
 from payport.testing.bank.bank import Bank
-from payport.testing.bank.behaviour import Behaviour
+from payport.testing.bank.behaviour import Behaviour, stripe_like
 from payport.testing.clock import FakeClock
 from payport.testing.fake.adapter import FakeAdapter
 from payport.testing.fake.outbox import API_VERSION
@@ -35,7 +39,7 @@ __all__ = ["AsyncFakeProvider", "FakeProvider"]
 
 ACCOUNT: Final = "acct_fake"
 #: What can be scripted of a fake beside the operations that every provider has.
-LISTINGS: Final = ("list_payments", "list_refunds")
+LISTINGS: Final = ("list_payments", "list_refunds", "list_events", "retrieve_subject")
 API_KEY: Final = "fake_key_0001"
 
 
@@ -86,8 +90,13 @@ class _Setup:
         account: str | None,
         webhook_secrets: Sequence[str | Secret | WebhookSecret] | None,
         api_key: str | Secret,
+        name: str | None,
     ) -> None:
         secrets = _secrets(webhook_secrets)
+        if name is not None:
+            behaviour = replace(
+                bank.behaviour if bank else behaviour or stripe_like(), provider=name
+            )
         if bank is not None:
             _check_agrees(bank, behaviour, clock, environment, account)
         else:
@@ -96,6 +105,7 @@ class _Setup:
                 clock=clock,
                 account=account or ACCOUNT,
                 environment=environment or Environment.TEST,
+                first_number=_first_number(name),
             )
             if secrets is not None:
                 bank.sign_with(*[Secret(one.reveal()) for one in secrets])
@@ -108,6 +118,11 @@ class _Setup:
             bank.environment,
             tuple(map(WebhookSecret, bank.signing_secrets)) if secrets is None else secrets,
         )
+
+
+def _first_number(name: str | None) -> int:
+    """Where a bank begins to count, so that the ids of two banks differ as those of processors."""
+    return 1 if name is None else 1 + (zlib.crc32(name.encode()) % 90_000 + 10_000) * 1_000_000
 
 
 def _secrets(
@@ -195,14 +210,26 @@ class _Controls:
         outbox = self._setup.server.outbox
         return outbox.take(duplicate=duplicate, shuffle=shuffle, api_version=api_version)
 
+    @contextmanager
+    def _unknown_left_out(self) -> Generator[None]:
+        try:
+            yield
+        except WebhookRejected as rejected:
+            if self.bank.behaviour.signs_webhooks or rejected.status != _UNKNOWN:
+                raise
 
-class FakeProvider(_Controls, SyncListingProvider[FakeAdapter]):
+
+#: What a hint of something unknown is answered.
+_UNKNOWN: Final = 404
+
+
+class FakeProvider(_Controls, SyncListingProvider[FakeAdapter], SyncEventsProvider[FakeAdapter]):
     """
     The fake, blocking. A `PaymentProvider` that `ListsPayments`.
 
     Args:
         behaviour: What kind of processor it is: `stripe_like()` unless told, `adyen_like()`,
-            `keyless()` or one of your own.
+            `keyless()`, `redirecting()` or one of your own.
         bank: A bank to stand in front of; one of its own unless passed.
         clock: The bank's clock; a `FakeClock` unless passed.
         environment: `Environment.TEST` unless told.
@@ -210,6 +237,7 @@ class FakeProvider(_Controls, SyncListingProvider[FakeAdapter]):
         webhook_secrets: Webhooks signed with any of these are accepted; the bank signs with all of
             them unless `bank` was passed.
         api_key: What it identifies itself with.
+        name: What it is called among several, `fake` unless told. Each name has ids of its own.
 
     Raises:
         ConfigurationError: What was passed beside `bank` is not the bank's, or a secret is blank.
@@ -225,6 +253,7 @@ class FakeProvider(_Controls, SyncListingProvider[FakeAdapter]):
         account: str | None = None,
         webhook_secrets: Sequence[str | Secret | WebhookSecret] | None = None,
         api_key: str | Secret = API_KEY,
+        name: str | None = None,
     ) -> None:
         self._setup = setup = _Setup(
             behaviour=behaviour,
@@ -234,12 +263,15 @@ class FakeProvider(_Controls, SyncListingProvider[FakeAdapter]):
             account=account,
             webhook_secrets=webhook_secrets,
             api_key=api_key,
+            name=name,
         )
         super().__init__(setup.adapter, FakeWire(setup.server, setup.script, setup.api_key))
 
     def deliver(self, pay: Receives, *, duplicate: int = 0, shuffle: int | None = None) -> int:
         """
         Carry the bank's webhooks to a client and have them processed, until there are none left.
+
+        What is not signed is refused where the client does not know the object, and is gone then.
 
         Args:
             duplicate: How many more times each is delivered.
@@ -251,13 +283,21 @@ class FakeProvider(_Controls, SyncListingProvider[FakeAdapter]):
         delivered = 0
         while requests := self.webhooks(duplicate=duplicate, shuffle=shuffle):
             for request in requests:
-                pay.webhooks.receive(body=request.body, headers=request.headers, url=request.url)
+                with self._unknown_left_out():
+                    pay.webhooks.receive(
+                        body=request.body,
+                        headers=request.headers,
+                        url=request.url,
+                        provider=self.spec.name,
+                    )
             pay.webhooks.process_due()
             delivered += len(requests)
         return delivered
 
 
-class AsyncFakeProvider(_Controls, AsyncListingProvider[FakeAdapter]):
+class AsyncFakeProvider(
+    _Controls, AsyncListingProvider[FakeAdapter], AsyncEventsProvider[FakeAdapter]
+):
     """The fake, awaited. An `AsyncPaymentProvider`. See `FakeProvider`."""
 
     def __init__(
@@ -270,6 +310,7 @@ class AsyncFakeProvider(_Controls, AsyncListingProvider[FakeAdapter]):
         account: str | None = None,
         webhook_secrets: Sequence[str | Secret | WebhookSecret] | None = None,
         api_key: str | Secret = API_KEY,
+        name: str | None = None,
     ) -> None:
         self._setup = setup = _Setup(
             behaviour=behaviour,
@@ -279,6 +320,7 @@ class AsyncFakeProvider(_Controls, AsyncListingProvider[FakeAdapter]):
             account=account,
             webhook_secrets=webhook_secrets,
             api_key=api_key,
+            name=name,
         )
         super().__init__(setup.adapter, AsyncFakeWire(setup.server, setup.script, setup.api_key))
 
@@ -289,9 +331,13 @@ class AsyncFakeProvider(_Controls, AsyncListingProvider[FakeAdapter]):
         delivered = 0
         while requests := self.webhooks(duplicate=duplicate, shuffle=shuffle):
             for request in requests:
-                await pay.webhooks.receive(
-                    body=request.body, headers=request.headers, url=request.url
-                )
+                with self._unknown_left_out():
+                    await pay.webhooks.receive(
+                        body=request.body,
+                        headers=request.headers,
+                        url=request.url,
+                        provider=self.spec.name,
+                    )
             await pay.webhooks.process_due()
             delivered += len(requests)
         return delivered

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
@@ -21,6 +21,7 @@ from payport.domain._currencies import EXPONENTS
 from payport.domain.apply import apply
 from payport.domain.declines import Decline, DeclineReason
 from payport.domain.errors import InvalidRequest
+from payport.domain.events import PayoutEvent
 from payport.domain.facts import (
     AttemptFact,
     AttemptStatus,
@@ -33,9 +34,11 @@ from payport.domain.facts import (
     RefundStatus,
 )
 from payport.domain.frozen import FrozenMapping
-from payport.domain.identifiers import MAX_REFERENCE, MAX_SCOPE, check_reference
+from payport.domain.identifiers import MAX_REFERENCE, MAX_SCOPE, Environment, check_reference
 from payport.domain.money import Money
 from payport.domain.payment_intent import Capture, CaptureMethod, PaymentIntent
+from payport.domain.payout import PayoutFact, PayoutStatus
+from payport.domain.payout_events import events_of_payout, payout_id
 from payport.domain.sensitive import refuse_sensitive
 from payport.testing import histories as tell
 from payport.testing.histories import History
@@ -50,6 +53,8 @@ __all__ = [
     "moments",
     "money",
     "payment_intents",
+    "payout_facts",
+    "payouts",
     "references",
     "scopes",
 ]
@@ -131,6 +136,45 @@ def facts(draw: DrawFn, currency: str = "USD", *, at_most: int = 3) -> Facts:
         disputes=tuple(draw(about_disputes)),
         api_version=draw(st.none() | st.just("2026-01-01")),
     )
+
+
+@st.composite
+def payout_facts(draw: DrawFn, currency: str = "USD", *, ref: str | None = None) -> PayoutFact:
+    """Statements about one of a few payouts, or about that one, in any state."""
+    status = draw(st.sampled_from(PayoutStatus))
+    at = draw(_soon)
+    return PayoutFact(
+        ref=ref or draw(_refs("po")),
+        status=status,
+        amount=Money(draw(_parts), currency),
+        at=at,
+        arrives_on=draw(st.none() | st.just(at.date())),
+        failure_code="account_closed" if status is PayoutStatus.FAILED else None,
+        is_reconciled=draw(st.booleans()),
+    )
+
+
+@st.composite
+def payouts(draw: DrawFn, currency: str = "USD") -> list[PayoutEvent]:
+    """
+    What handlers are told of one payout of provider `fake`, in the order in which they are.
+
+    It is told in whatever order it was learned, so some of it may be missing, and the last event
+    that is no `PayoutReconciled` says where the payout ends.
+    """
+    known_as = payout_id("fake", Environment.TEST, "acct_fake", "po_0")
+    common: dict[str, Any] = {
+        "payout_id": known_as,
+        "scope": "shop",
+        "environment": Environment.TEST,
+        "provider": "fake",
+        "account": "acct_fake",
+        "api_version": "2026-01-01",
+    }
+    told: list[PayoutEvent] = []
+    for fact in draw(st.lists(payout_facts(currency, ref="po_0"), min_size=1, max_size=6)):
+        told += events_of_payout(fact, told, common)
+    return told
 
 
 @st.composite

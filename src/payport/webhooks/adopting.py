@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from payport.operations.session import Session
     from payport.storage.base import Transaction
 
-__all__ = ["adopt"]
+__all__ = ["ADOPT", "adopt"]
 
 ADOPT: Final = "payments.adopt"
 _LONGEST: Final = 255

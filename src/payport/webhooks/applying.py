@@ -1,8 +1,8 @@
 """
-What a delivery says, and what a transaction makes of it: the two halves of processing one.
+What a transaction makes of a delivery: it is applied to its payment, or told, or kept for later.
 
-Reading may ask the provider, and is done before the transaction; applying asks nobody. Nothing here
-claims a delivery, or decides what becomes of one that failed.
+What the delivery says was read before, and nobody is asked while the transaction is open. Nothing
+here claims a delivery, or decides what becomes of one that failed.
 """
 
 from __future__ import annotations
@@ -12,90 +12,31 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from payport.domain.events import DomainEvent, UnmappedEvent, event_id
 from payport.operations.steps import Steps, transact
-from payport.providers.deliveries import Statement
 from payport.providers.outcomes import Answer
 from payport.providers.spec import Capability
 from payport.storage.base import InboxRow, InboxState
+from payport.webhooks import hints
+from payport.webhooks.reading import Read, payment_of
+from payport.webhooks.telling import tell_payout, tell_unmapped
 from payport.webhooks.turns import is_mine
 
 if TYPE_CHECKING:
+    from payport.domain.events import DomainEvent
     from payport.domain.facts import Facts
     from payport.domain.payment_intent import PaymentIntent
     from payport.operations.session import Session
     from payport.storage.base import Transaction
 
-__all__ = [
-    "PROCESS",
-    "Applied",
-    "Read",
-    "apply_delivery",
-    "facts_alone",
-    "read_delivery",
-    "save_state",
-    "settle_tie",
-]
+__all__ = ["Applied", "apply_delivery", "save_state", "settle_tie"]
 
 _log = logging.getLogger("payport.webhooks")
 
-PROCESS: Final = "webhooks.process"
 #: When to look again for a payment that may not be known yet: its answer or its first commit is
 #: still under way. Afterwards the delivery is foreign, until a payment turns up that has it.
 _LOOKS: Final = (timedelta(seconds=3), timedelta(seconds=20), timedelta(seconds=120))
 _NOT_YET: Final = "no payment here is known to have its object yet"
-
-
-class Read(NamedTuple):
-    """
-    What a delivery says, at last.
-
-    Attributes:
-        facts: None where it says nothing that payport has a meaning for, or can believe.
-        is_fetched: Whether they were read from the provider.
-    """
-
-    facts: Facts | None
-    is_fetched: bool
-
-
-def read_delivery(session: Session, row: InboxRow) -> Steps[Read]:
-    """
-    The delivery's facts; read from the provider where they cannot be trusted as they are, and none
-    where it cannot be read either.
-    """
-    said = _statement(session, row)
-    # Two deliveries of one id that contradict each other: what is true, the provider knows.
-    doubtful = said.needs_fetch or row.conflict
-    ref = row.attempt_ref
-    if not doubtful:
-        return Read(said.facts, is_fetched=False)
-    if ref is None or not session.spec.has(Capability.RETRIEVE_PAYMENT):
-        return Read(None if said.needs_fetch else said.facts, is_fetched=False)
-    outcome = yield from session.asked(lambda provider, call: provider.retrieve_payment(ref, call))
-    if isinstance(outcome, Answer):
-        return Read(outcome.facts, is_fetched=True)
-    raise session.fault(outcome, PROCESS, row.id) from outcome.cause
-
-
-def _statement(session: Session, row: InboxRow) -> Statement:
-    if row.body is None:
-        # Deleted for its age, and somebody wants it processed once more: only a read can tell.
-        return Statement(needs_fetch=True)
-    return session.webhooks(PROCESS).read_webhook(row.body)[row.position]
-
-
-def facts_alone(session: Session, row: InboxRow) -> Read | None:
-    """
-    The delivery's facts, where they need nobody to be asked; None where they do.
-
-    Raises:
-        Exception: Whatever an adapter makes of a body that it cannot read.
-    """
-    if row.conflict or (row.account is not None and row.account != session.known_account):
-        return None
-    said = _statement(session, row)
-    return None if said.needs_fetch else Read(said.facts, is_fetched=False)
+_JUST_NOW: Final = "its payment became known while it was looked at"
 
 
 def settle_tie(session: Session, payment_id: str, ref: str) -> Steps[tuple[DomainEvent, ...]]:
@@ -148,7 +89,7 @@ class Applied(NamedTuple):
     tied: tuple[str, str] | None = None
 
 
-def apply_delivery(tx: Transaction, session: Session, claimed: InboxRow, read: Read) -> Applied:
+def apply_delivery(tx: Transaction, session: Session, claimed: InboxRow, said: Read) -> Applied:
     """
     Apply what a claimed delivery says to its payment, if it is still this worker's.
 
@@ -159,66 +100,78 @@ def apply_delivery(tx: Transaction, session: Session, claimed: InboxRow, read: R
     if row is None or not is_mine(row, claimed):
         # Another worker took it over and is done, or at it.
         return Applied(InboxState.DONE if row is None else row.state)
-    intent = _payment(tx, session, row)
+    if hints.is_hint(row):
+        return _looked(tx, session, row, said.facts)
+    if said.payout is not None:
+        return _done(tx, row, tell_payout(tx, session, row, said.payout))
+    intent = payment_of(tx, session, row, said.facts, lock=True)
     if intent is None:
-        return Applied(_unknown(tx, session, row))
-    if (intent.provider, intent.account) != (row.provider, session.known_account):
+        return _nobodys(tx, session, row, said)
+    return _to_payment(tx, session, row, said, intent)
+
+
+def _looked(tx: Transaction, session: Session, row: InboxRow, facts: Facts | None) -> Applied:
+    """Apply what was read of an object that a hint named, to the payment that it says it is of."""
+    now = session.settings.clock.now()
+    found = hints.payment_read(tx, row, facts)
+    account = session.known_account or ""
+    events: tuple[DomainEvent, ...] = ()
+    if facts is not None and found is not None and found.is_known_at(row.provider, account):
+        intent = tx.payment(found.id, lock=True) or found
+        events = session.journal.concluding.observe(tx, intent, facts).events
+    state = hints.looked(tx, row, now, changed=bool(events))
+    return Applied(state, events)
+
+
+def _to_payment(
+    tx: Transaction, session: Session, row: InboxRow, said: Read, intent: PaymentIntent
+) -> Applied:
+    """Apply what is about a payment that is known here."""
+    if not intent.is_known_at(row.provider, session.known_account or ""):
         why = f"our tag on it is of a payment at {intent.provider} account {intent.account}"
         return Applied(save_state(tx, row, InboxState.QUARANTINED, why))
-    if read.facts is None:
-        events = _unmapped(tx, session, row, intent)
-        return Applied(save_state(tx, row, InboxState.DONE, None), events)
-    observed = session.journal.concluding.observe(tx, intent, read.facts)
+    if said.awaits:
+        # It turned up meanwhile: now there is somebody to read it for.
+        return Applied(_later(tx, session, row, timedelta(), _JUST_NOW))
+    if said.facts is None:
+        return _done(tx, row, tell_unmapped(tx, session, row, intent))
+    observed = session.journal.concluding.observe(tx, intent, said.facts)
     ref = row.attempt_ref or intent.provider_ref
     readable = ref is not None and session.spec.has(Capability.RETRIEVE_PAYMENT)
     tied = (intent.id, ref) if observed.tie and readable and ref is not None else None
-    return Applied(save_state(tx, row, InboxState.DONE, None), observed.events, tied)
+    return _done(tx, row, observed.events)._replace(tied=tied)
 
 
-def _payment(tx: Transaction, session: Session, row: InboxRow) -> PaymentIntent | None:
-    """The locked payment of a delivery: by our tag, else by the provider's id of an attempt."""
-    record = tx.operation_by_key(row.tag) if row.tag is not None else None
-    if record is not None:
-        return tx.payment(record.payment_id, lock=True)
-    account = row.account or session.known_account
-    if row.attempt_ref is None or account is None:
-        return None
-    found = tx.payment_by_ref(row.provider, account, row.attempt_ref)
-    return None if found is None else tx.payment(found.id, lock=True) or found
+def _done(tx: Transaction, row: InboxRow, events: tuple[DomainEvent, ...]) -> Applied:
+    return Applied(save_state(tx, row, InboxState.DONE, None), events)
 
 
-def _unknown(tx: Transaction, session: Session, row: InboxRow) -> InboxState:
-    """Look again soon for a payment that is not there yet; then keep the delivery as foreign."""
-    names_something = row.attempt_ref is not None or row.tag is not None
-    if not names_something or row.tries >= len(_LOOKS):
-        return save_state(tx, row, InboxState.FOREIGN, None)
-    due_at = session.settings.clock.now() + _LOOKS[row.tries]
-    later = replace(row, tries=row.tries + 1, due_at=due_at, claimed_until=None, error=_NOT_YET)
+def _nobodys(tx: Transaction, session: Session, row: InboxRow, said: Read) -> Applied:
+    """
+    What is about no payment that is known here: look again soon for one that is not there yet, and
+    then keep it as foreign. What has no meaning here, or is about no payment at all, is told so.
+    """
+    if said.is_forgotten:
+        return _done(tx, row, ())
+    names_something = row.attempt_ref is not None or row.tag is not None or said.facts is not None
+    if not names_something:
+        return _done(tx, row, tell_unmapped(tx, session, row, None))
+    if row.tries >= len(_LOOKS):
+        if said.facts is None and not said.awaits:
+            return _done(tx, row, tell_unmapped(tx, session, row, None))
+        return Applied(save_state(tx, row, InboxState.FOREIGN, None))
+    again = replace(row, tries=row.tries + 1)
+    return Applied(_later(tx, session, again, _LOOKS[row.tries], _NOT_YET))
+
+
+def _later(
+    tx: Transaction, session: Session, row: InboxRow, wait: timedelta, why: str
+) -> InboxState:
+    due_at = session.settings.clock.now() + wait
+    later = replace(row, due_at=due_at, claimed_until=None, error=why)
     tx.save_delivery(later)
     tx.hold_line(later, due_at)
     return InboxState.DUE
-
-
-def _unmapped(
-    tx: Transaction, session: Session, row: InboxRow, intent: PaymentIntent
-) -> tuple[DomainEvent, ...]:
-    event = UnmappedEvent(
-        id=event_id(intent.id, UnmappedEvent.kind, row.id, row.type),
-        occurred_at=row.occurred_at,
-        payment_id=intent.id,
-        reference=intent.reference,
-        scope=intent.scope,
-        environment=intent.environment,
-        provider=intent.provider,
-        account=intent.account,
-        effect_ref=row.attempt_ref or "",
-        api_version=row.api_version,
-        type=row.type,
-    )
-    now = session.settings.clock.now()
-    new = tx.add_events((event,), at=now)
-    session.settings.on_events(tx, new, now)
-    return tuple(new)
 
 
 def save_state(tx: Transaction, row: InboxRow, state: InboxState, error: str | None) -> InboxState:

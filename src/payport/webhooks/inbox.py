@@ -2,7 +2,8 @@
 Receiving webhooks: verify, store, acknowledge. Nothing of what they say is read here.
 
 Whatever happens after `receive` returned, the delivery is in the store. Unsigned or malformed input
-never gets there. Written as steps, for both colours; many that come at once share a commit.
+never gets there: of providers that sign nothing, a hint to look at an object does (`hints`).
+Written as steps, for both colours; many that come at once share a commit.
 """
 
 from __future__ import annotations
@@ -19,15 +20,17 @@ from payport.domain.identifiers import digest as digest_of
 from payport.operations.steps import Steps, transact_grouped
 from payport.providers.deliveries import Delivery, WebhookRequest
 from payport.storage.base import InboxRow, InboxState
+from payport.webhooks import hints
 from payport.webhooks.bodies import without_client_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from payport.operations.session import Session
+    from payport.providers.events import ToldEvent
     from payport.storage.base import Transaction
 
-__all__ = ["MAX_BODY", "Receipt", "ReceiptStatus", "receive"]
+__all__ = ["MAX_BODY", "Receipt", "ReceiptStatus", "put", "receive", "rows_of"]
 
 _log = logging.getLogger("payport.webhooks")
 
@@ -70,7 +73,9 @@ def receive(
     Verify a request and store its deliveries in one commit.
 
     Raises:
-        WebhookRejected: Too large, wrongly signed, too old or malformed; nothing was stored.
+        WebhookRejected: Too large, wrongly signed, too old or malformed; nothing was stored. Where
+            the provider signs nothing, what names nothing known as well.
+        ProviderFault: The provider signs nothing, and did not tell which account this client is at.
         StoreUnavailable: It could not be stored; answer 503, so that the provider sends it again.
     """
     _check_bytes(body)
@@ -80,6 +85,10 @@ def receive(
     now = session.settings.clock.now()
     request = WebhookRequest(body=body, headers=headers, url=url)
     deliveries = session.webhooks(_RECEIVE).parse_webhook(request, now=now)
+    if not session.spec.signs_webhooks:
+        noted = yield from hints.note(session, deliveries, now)
+        status = ReceiptStatus.ACCEPTED if noted.is_new else ReceiptStatus.DUPLICATE
+        return Receipt(status=status, ids=noted.ids)
     secret = next((one.secret for one in deliveries if one.secret is not None), None)
     if secret:
         _log.info("a webhook was signed with secret %d, counted from 0", secret)
@@ -215,3 +224,16 @@ def _contradicted(tx: Transaction, there: InboxRow, row: InboxRow, now: datetime
             due_at=now if again else stored.due_at,
         )
     )
+
+
+# -- what the provider lists ----------------------------------------------------------------------
+
+
+def rows_of(session: Session, told: ToldEvent, now: datetime) -> list[InboxRow]:
+    """The row of an event that the provider listed: as if its webhook had brought it."""
+    return _rows(session, [told.delivery], told.body, now)
+
+
+def put(tx: Transaction, session: Session, row: InboxRow, now: datetime) -> ReceiptStatus:
+    """Store one row in a transaction of the caller's, and say what became of it."""
+    return _stored(tx, session, [row], now, None).status

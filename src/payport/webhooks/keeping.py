@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from payport.domain.errors import InvalidTransition, NotFound
 from payport.operations.steps import Steps, transact
 from payport.storage.base import Cursor, HandlerRun, InboxQuery, InboxRow, InboxState
-from payport.webhooks.processing import is_ours
+from payport.webhooks.claiming import is_ours
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,11 +49,14 @@ class InboxStats:
 
 def stats(session: Session) -> Steps[InboxStats]:
     """Count."""
-    counts = yield from transact(lambda tx: tx.inbox_counts(session.spec.name, session.environment))
+    each = yield from transact(
+        lambda tx: [tx.inbox_counts(line.spec.name, session.environment) for line in session.lines]
+    )
+    oldest = [counts.oldest_due for counts in each if counts.oldest_due is not None]
     return InboxStats(
-        deliveries={state: counts.deliveries.get(state, 0) for state in InboxState},
-        runs={state: counts.runs.get(state, 0) for state in InboxState},
-        oldest_due=counts.oldest_due,
+        deliveries={s: sum(counts.deliveries.get(s, 0) for counts in each) for s in InboxState},
+        runs={s: sum(counts.runs.get(s, 0) for counts in each) for s in InboxState},
+        oldest_due=min(oldest, default=None),
     )
 
 
@@ -140,11 +143,11 @@ def replay_runs(session: Session, event_id: str, handler: str | None) -> Steps[i
     """
 
     def work(tx: Transaction) -> int:
-        place = (session.spec.name, session.environment)
+        places = {(line.spec.name, session.environment) for line in session.lines}
         found = [
             run
             for run in tx.runs_of(event_id)
-            if (run.provider, run.environment) == place and handler in {None, run.handler}
+            if (run.provider, run.environment) in places and handler in {None, run.handler}
         ]
         if not found:
             message = "there is no such handler run"
@@ -163,6 +166,13 @@ def replay_runs(session: Session, event_id: str, handler: str | None) -> Steps[i
 
 def prune(session: Session, older_than: timedelta) -> Steps[int]:
     """Delete the bodies of done deliveries that were received so long ago; how many these were."""
+    pruned = 0
+    for line in session.lines:
+        pruned += yield from _pruned(line, older_than)
+    return pruned
+
+
+def _pruned(session: Session, older_than: timedelta) -> Steps[int]:
     before = session.settings.clock.now() - older_than
     name, environment = session.spec.name, session.environment
     pruned = 0

@@ -1,48 +1,34 @@
 """
-Processing received webhooks: claim, read, apply, and commit the facts before any handler runs.
+Processing received webhooks: read, apply, and commit the facts before any handler runs.
 
 A delivery is applied to its payment, whoever learned the same fact before: the payment ends in the
-same state. Written as steps, for both colours and for workers in threads, processes and tasks.
+same state. What is about a payout is told of it; what payport has no meaning for is told as that.
+Written as steps, for both colours and for workers in threads, processes and tasks.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from payport.domain.errors import NotFound, PayportError, StoreUnavailable
+from payport.domain.errors import PayportError, StoreUnavailable
 from payport.operations.steps import Steps, transact, transact_patiently
 from payport.storage.base import InboxRow, InboxState
-from payport.webhooks.applying import (
-    PROCESS,
-    Applied,
-    Read,
-    apply_delivery,
-    facts_alone,
-    read_delivery,
-    save_state,
-    settle_tie,
-)
-from payport.webhooks.turns import delivery_lease, failed, is_mine, released
+from payport.webhooks import hints
+from payport.webhooks.applying import Applied, apply_delivery, save_state, settle_tie
+from payport.webhooks.reading import PROCESS, Read, read, read_alone
+from payport.webhooks.turns import failed, is_mine
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from payport.domain.events import DomainEvent
     from payport.operations.session import Session
     from payport.storage.base import Transaction
 
-__all__ = [
-    "Processed",
-    "claim_due",
-    "claim_one",
-    "is_ours",
-    "process",
-    "process_together",
-    "release",
-]
+__all__ = ["Processed", "process", "process_together"]
 
 _log = logging.getLogger("payport.webhooks")
 
@@ -58,71 +44,6 @@ class Processed:
 
     state: InboxState
     events: tuple[DomainEvent, ...] = ()
-
-
-def is_ours(session: Session, row: InboxRow) -> bool:
-    """Whether a delivery is this client's to process: others may share the store."""
-    return (row.provider, row.environment) == (session.spec.name, session.environment)
-
-
-# -- claims ---------------------------------------------------------------------------------------
-
-
-def claim_due(session: Session, limit: int) -> Steps[list[InboxRow]]:
-    """Take what is due, for a while and for nobody else."""
-
-    def work(tx: Transaction) -> list[InboxRow]:
-        now = session.settings.clock.now()
-        rows = tx.due_deliveries(
-            provider=session.spec.name, environment=session.environment, now=now, limit=limit
-        )
-        return _claimed(tx, session, rows)
-
-    return transact_patiently(work)
-
-
-def claim_one(session: Session, row_id: str) -> Steps[tuple[InboxRow, bool]]:
-    """
-    Take one delivery, due or not yet, and say whether it was taken: there may be nothing to do for
-    it, or not now, because somebody is at work on its payment.
-
-    Raises:
-        NotFound: There is no such delivery.
-    """
-
-    def work(tx: Transaction) -> tuple[InboxRow, bool]:
-        row = tx.delivery(row_id, lock=True)
-        if row is None:
-            message = "the inbox holds no such delivery"
-            raise NotFound(message, operation=PROCESS, reference=row_id)
-        if row.state is not InboxState.DUE or not is_ours(session, row):
-            return row, False
-        if tx.is_at_work(row, session.settings.clock.now()):
-            return row, False
-        return _claimed(tx, session, [row])[0], True
-
-    return transact_patiently(work)
-
-
-def _claimed(tx: Transaction, session: Session, rows: Collection[InboxRow]) -> list[InboxRow]:
-    until = session.settings.clock.now() + delivery_lease(session.settings)
-    tx.claim_deliveries([row.id for row in rows], until=until)
-    return [
-        replace(row, due_at=until, claimed_until=until, fencing=row.fencing + 1) for row in rows
-    ]
-
-
-def release(session: Session, rows: Collection[InboxRow]) -> Steps[None]:
-    """Give back what was claimed and not begun."""
-
-    def work(tx: Transaction) -> None:
-        now = session.settings.clock.now()
-        for row in rows:
-            current = tx.delivery(row.id, lock=True)
-            if current is not None and is_mine(current, row):
-                tx.save_delivery(released(current, now))
-
-    return transact(work)
 
 
 # -- one delivery ---------------------------------------------------------------------------------
@@ -155,14 +76,16 @@ def _processed(session: Session, row: InboxRow) -> Steps[Processed]:
             lambda tx: _marked(tx, row, InboxState.QUARANTINED, why)
         )
         return Processed(state=state)
-    read = yield from read_delivery(session, row)
-    applied = yield from transact_patiently(lambda tx: apply_delivery(tx, session, row, read))
-    return (yield from _ended(session, read, applied))
+    if hints.is_hint(row) and not session.hints.take():
+        return Processed(state=(yield from transact(lambda tx: _kept_back(tx, session, row))))
+    said = yield from read(session, row)
+    applied = yield from transact_patiently(lambda tx: apply_delivery(tx, session, row, said))
+    return (yield from _ended(session, said, applied))
 
 
-def _ended(session: Session, read: Read, applied: Applied) -> Steps[Processed]:
+def _ended(session: Session, said: Read, applied: Applied) -> Steps[Processed]:
     events = applied.events
-    if applied.tied is not None and not read.is_fetched:
+    if applied.tied is not None and not said.is_fetched:
         events += yield from settle_tie(session, *applied.tied)
     return Processed(state=applied.state, events=events)
 
@@ -181,27 +104,34 @@ def process_together(session: Session, claimed: Sequence[InboxRow]) -> Steps[lis
     if session.known_account is not None:
         for row in claimed:
             with contextlib.suppress(Exception):  # `process` meets it again
-                read = facts_alone(session, row)
-                if read is not None:
-                    plain.append((row, read))
+                said = read_alone(session, row)
+                if said is not None:
+                    plain.append((row, said))
     if not plain:
         return list(claimed)
     try:
         applied = yield from transact(
-            lambda tx: [apply_delivery(tx, session, row, read) for row, read in plain]
+            lambda tx: [apply_delivery(tx, session, row, said) for row, said in plain]
         )
     except StoreUnavailable:
         raise
     except Exception:  # noqa: BLE001 - one delivery must not keep the others waiting
         _log.debug("%d deliveries could not be applied together", len(plain), exc_info=True)
         return list(claimed)
-    for (row, read), one in zip(plain, applied, strict=True):
+    for (row, said), one in zip(plain, applied, strict=True):
         try:
-            yield from _ended(session, read, one)
+            yield from _ended(session, said, one)
         except PayportError as error:
             _log.warning("a tie about %s could not be settled: %s", row.ordering_key, error)
     ids = {row.id for row, _ in plain}
     return [row for row in claimed if row.id not in ids]
+
+
+def _kept_back(tx: Transaction, session: Session, claimed: InboxRow) -> InboxState:
+    row = tx.delivery(claimed.id, lock=True)
+    if row is None or not is_mine(row, claimed):
+        return InboxState.DONE if row is None else row.state
+    return hints.kept_back(tx, row, session.settings.clock.now())
 
 
 def _marked(tx: Transaction, claimed: InboxRow, state: InboxState, error: str | None) -> InboxState:

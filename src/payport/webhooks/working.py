@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from payport.domain.errors import PayportError
 from payport.storage.base import HandlerRun, InboxRow, InboxState
+from payport.webhooks.claiming import claim_due, claim_one, release
 from payport.webhooks.delivering import (
     Operations,
     claim_due_runs,
@@ -19,13 +20,7 @@ from payport.webhooks.delivering import (
     deliver,
     release_runs,
 )
-from payport.webhooks.processing import (
-    claim_due,
-    claim_one,
-    process,
-    process_together,
-    release,
-)
+from payport.webhooks.processing import process, process_together
 
 if TYPE_CHECKING:
     from payport.operations.session import Session
@@ -52,12 +47,18 @@ def work_due(session: Session, operations: Operations, enough: Callable[[], bool
 
 def work_batch(session: Session, operations: Operations, enough: Callable[[], bool]) -> Steps[int]:
     """Try what is due, but not more than a batch. Returns how much was tried."""
-    rows = yield from claim_due(session, BATCH)
-    tried = yield from _processed(session, rows, enough)
-    if enough():
-        return tried
-    runs = yield from claim_due_runs(session, BATCH)
-    return tried + (yield from _delivered(session, operations, runs, enough))
+    tried = 0
+    for line in session.lines:
+        rows = yield from claim_due(line, BATCH)
+        tried += yield from _processed(line, rows, enough)
+        if enough():
+            return tried
+    for line in session.lines:
+        runs = yield from claim_due_runs(line, BATCH)
+        tried += yield from _delivered(session, operations, runs, enough)
+        if enough():
+            break
+    return tried
 
 
 def _processed(
@@ -81,7 +82,7 @@ def work_one(session: Session, operations: Operations, row_id: str) -> Steps[Inb
     row, taken = yield from claim_one(session, row_id)
     if not taken:
         return row.state
-    processed = yield from process(session, row)
+    processed = yield from process(session.line(row.provider, "webhooks.process_one"), row)
     event_ids = [event.id for event in processed.events]
     if event_ids:
         runs = yield from claim_runs_of(session, event_ids)

@@ -17,6 +17,7 @@ import pytest
 from payport import (
     AsyncPayport,
     DeclineReason,
+    Handlers,
     InvalidRequest,
     Money,
     Payport,
@@ -50,6 +51,7 @@ class Shop:
         self.simulator.listen(self.heard.append)
         self._runner = asyncio.Runner() if colour == "async" else None
         self.store = MemoryStore()
+        self.handlers = Handlers()
         self.provider = self._provider(multicapture=multicapture)
         self.pay = self.client(self.provider)
 
@@ -66,11 +68,10 @@ class Shop:
         return AsyncStripeProvider(http_client=httpx.AsyncClient(transport=awaited), **given)
 
     def client(self, provider: Any, scope: str = "shop") -> Any:
-        clock = self.simulator.clock
+        shared = {"clock": self.simulator.clock, "handlers": self.handlers}
         if self._runner is None:
-            return Payport(provider, scope=scope, store=self.store, clock=clock)
-        store = AsyncMemoryStore(self.store)
-        return AsyncPayport(provider, scope=scope, store=store, clock=clock)
+            return Payport(provider, scope=scope, store=self.store, **shared)
+        return AsyncPayport(provider, scope=scope, store=AsyncMemoryStore(self.store), **shared)
 
     def do(self, what: Any) -> Any:
         """The result of a call; of a listing, all of it."""

@@ -17,8 +17,8 @@ from stripe_help import KEY, PRICE
 from payport import Handlers, PaymentStatus, PaymentSucceeded, Payport, WebhookRejected
 from payport.providers.stripe import StripeProvider
 from payport.testing import FakeClock
+from payport.testing.simulation.running import RunningClock
 from payport.testing.stripe_simulator import SIGNING_SECRET
-from payport.testing.stripe_simulator.__main__ import RunningClock
 
 
 class Endpoint:

@@ -353,14 +353,21 @@ def test_a_redirect_is_not_followed(make: Any, wire: respx.Router) -> None:
 # -- what did not come back -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fault", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout])
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (httpx.ConnectError, FailureKind.UNAVAILABLE),
+        (httpx.ConnectTimeout, FailureKind.UNAVAILABLE),
+        (httpx.PoolTimeout, FailureKind.CONGESTED),
+    ],
+)
 def test_without_a_connection_nothing_was_executed(
-    make: Any, wire: respx.Router, fault: Any
+    make: Any, wire: respx.Router, fault: Any, kind: FailureKind
 ) -> None:
     wire.post("/v1/payment_intents").mock(side_effect=fault)
     outcome = make().create_payment(creating(), CALL)
     assert isinstance(outcome, Failure)
-    assert outcome.kind is FailureKind.UNAVAILABLE
+    assert outcome.kind is kind
     assert isinstance(outcome.cause.__cause__, fault)
 
 

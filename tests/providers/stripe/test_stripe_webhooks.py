@@ -6,7 +6,8 @@ import ast
 import inspect
 import itertools
 import json
-from datetime import timedelta
+import re
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -39,9 +40,11 @@ from payport.domain.facts import AttemptStatus, DisputeStatus, RefundStatus
 from payport.domain.identifiers import Environment
 from payport.domain.money import Money
 from payport.domain.payment_intent import PaymentIntent, PaymentStatus
+from payport.domain.payout import PayoutStatus
 from payport.providers import webhook_secrets
-from payport.providers.deliveries import WebhookRequest
+from payport.providers.deliveries import Subject, WebhookRequest
 from payport.providers.stripe import API_VERSION, webhooks
+from payport.providers.stripe.payouts import PAYOUTS
 from payport.testing._heard import heard
 
 BODY = json.dumps(event("payment_intent.succeeded", payment())).encode()
@@ -252,6 +255,72 @@ ABOUT = {
 }
 
 
+@pytest.mark.parametrize(
+    "what", ["created", "updated", "closed", "funds_withdrawn", "funds_reinstated"]
+)
+def test_every_event_about_a_dispute_tells_how_it_stands(what: str) -> None:
+    one = delivered(event(f"charge.dispute.{what}", dispute(status="under_review")))
+    (fact,) = one.facts.disputes
+    assert (fact.status, fact.attempt_ref) == (DisputeStatus.UNDER_REVIEW, "pi_1")
+    assert not one.needs_fetch
+
+
+@pytest.mark.parametrize(
+    "what", ["created", "updated", "paid", "failed", "canceled", "reconciliation_completed"]
+)
+def test_every_event_about_a_payout_tells_how_it_stands(what: str) -> None:
+    told = delivered(event(f"payout.{what}", payout(reconciliation_status="completed")))
+    fact = told.payout
+    assert fact is not None
+    assert (fact.ref, fact.amount, fact.at) == ("po_1", Money(4_999, "USD"), MOMENT)
+    assert (fact.status, fact.arrives_on) == (PayoutStatus.PAID, date(2026, 9, 21))
+    assert (fact.is_reconciled, fact.failure_code) == (True, None)
+    assert (told.ordering_key, told.attempt_ref, told.facts) == ("po_1", None, None)
+
+
+@pytest.mark.parametrize("status", [*PAYOUTS, "dreaming"])
+def test_a_payouts_states_are_those_of_the_table(status: str) -> None:
+    told = delivered(event("payout.updated", payout(status=status))).payout
+    assert told is not None
+    assert told.status is PAYOUTS.get(status, PayoutStatus.UNKNOWN)
+
+
+def test_a_payouts_states_are_those_that_stripe_documents() -> None:
+    import stripe  # noqa: PLC0415 - this test alone compares with the SDK
+
+    source = inspect.getsource(stripe.Payout)
+    (said,) = re.findall(r"Current status of the payout: (.*?)\.", source)
+    assert set(re.findall(r"`(\w+)`", said)) == set(PAYOUTS)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"amount": None}, {"currency": 7}, {"arrival_date": "soon"}, {"status": []}]
+)
+def test_a_payout_that_cannot_be_read_is_fetched(wrong: dict[str, Any]) -> None:
+    one = delivered(event("payout.paid", payout(**wrong)))
+    assert (one.payout, one.needs_fetch) == (None, True)
+    assert one.subject == Subject(kind="payout", ref="po_1")
+
+
+def test_a_payout_without_an_id_says_nothing() -> None:
+    one = delivered(event("payout.paid", payout(id=None)))
+    assert (one.payout, one.needs_fetch, one.subject) == (None, False, None)
+
+
+def payout(**more: Any) -> dict[str, Any]:
+    told = {
+        "id": "po_1",
+        "object": "payout",
+        "amount": 4_999,
+        "arrival_date": NOW,
+        "created": MADE,
+        "currency": "usd",
+        "failure_code": None,
+        "status": "paid",
+    }
+    return {**told, **more}
+
+
 def test_an_object_that_cannot_be_read_is_fetched() -> None:
     one = delivered(event("payment_intent.succeeded", payment(amount_received=None)))
     assert (one.facts, one.needs_fetch, one.attempt_ref) == (None, True, "pi_1")
@@ -335,7 +404,7 @@ def test_another_version_makes_no_money(version: str | None) -> None:
         ("weather.changed", {}),
         ("weather.changed", payment()),
         ("customer.created", {"id": "cus_1", "object": "customer"}),
-        ("payout.paid", {"id": "po_1", "object": "payout", "amount": 5}),
+        ("transfer.created", {"id": "tr_1", "object": "transfer", "amount": 5}),
         ("charge.dispute.created", dispute(payment_intent=None)),
         ("charge.succeeded", charge(payment_intent=None)),
     ],

@@ -63,7 +63,13 @@ def sent_is_written_after_the_send(patch):
     def claim(self, tx, *arguments, **how):
         return whole(self, Forgetful(tx), *arguments, **how)
 
+    def standing(self, owner, now, *, is_sent, at_once):
+        del at_once
+        return stands(self, owner, now, is_sent=is_sent, at_once=False)
+
+    stands = Preparing._standing
     patch.setattr(Preparing, "claim", claim)
+    patch.setattr(Preparing, "_standing", standing)
 
 
 def key_life_is_ignored(patch):
@@ -207,7 +213,7 @@ BUGS = [
     Bug(send_before_is_ignored, "after it was too late", within=150),
     Bug(account_is_ignored, "another account or provider"),
     Bug(doubt_is_forgotten, "concluded without effect"),
-    Bug(recovery_sends_what_never_was, "begun by nobody who asked for it"),
+    Bug(recovery_sends_what_never_was, "begun by nobody who asked for it", within=250),
     Bug(absence_is_proof, "the bank carried", profile="keyless"),
     Bug(webhooks_settle_nothing, "speaks of operations under way"),
     Bug(last_commit_is_lost, "", store=forgetful),

@@ -4,9 +4,9 @@ seed finds again.
 """
 
 import pickle
+from pathlib import Path
 
 import pytest
-from piggy_simulator import PiggyHarness
 from planted import BUGS, recovery_sends_what_never_was, sent_is_written_after_the_send
 
 from payport.domain.errors import InvalidRequest
@@ -17,9 +17,11 @@ from payport.testing.explorer.network import DISK_FAULTS, NETWORK_FAULTS
 from payport.testing.explorer.stories import STORIES
 from payport.testing.provider_contract import FakeHarness
 
-FAKES = ["stripe_like", "adyen_like", "keyless"]
+EXAMPLE = Path(__file__).parents[3] / "examples" / "adapter"
+
+FAKES = ["stripe_like", "adyen_like", "keyless", "redirecting"]
 SEEDS = range(67)
-"""Of each of the three: two hundred storms in all."""
+"""Of each of the four: more than two hundred storms in all."""
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +40,9 @@ def test_whatever_goes_wrong_journal_and_bank_agree(profile, raged):
     assert report.reviewed > 0
 
 
-def test_storms_rage_at_the_stripe_adapter_and_over_files_too():
-    for explorer in (CrashExplorer("stripe"), CrashExplorer("stripe_like", "sqlite")):
+def test_storms_rage_at_the_adapters_and_over_files_too():
+    explorers = ("stripe", "memory"), ("adyen", "memory"), ("stripe_like", "sqlite")
+    for explorer in [CrashExplorer(*one) for one in explorers]:
         report = explorer.storms(range(4))
         assert report.ok, report
 
@@ -48,7 +51,14 @@ def test_every_fault_strikes(raged):
     report = Report()
     for one in raged.values():
         report.merge(one)
-    happenings = {"crash", "paused sender", "clock jumps", "account swapped", "route changed"}
+    happenings = {
+        "crash",
+        "paused sender",
+        "clock jumps",
+        "account swapped",
+        "route changed",
+        "no turn free",
+    }
     wanted = {*NETWORK_FAULTS, *DISK_FAULTS, *happenings, "two recoverers at once"}
     assert {*wanted, "webhook before response", "asked twice at once"} <= set(report.faults)
 
@@ -65,6 +75,13 @@ def test_two_crashes_at_any_two_stops_leave_one_effect(case):
     report = CrashExplorer("stripe_like").crashes(case=case, pairs=True)
     assert report.ok, report
     assert report.crashes > report.worlds  # most of them die twice
+
+
+@pytest.mark.parametrize("case", ["capture", "refund"])
+def test_a_crash_at_any_stop_of_the_adyen_adapter_leaves_one_effect(case):
+    report = CrashExplorer("adyen").crashes(case=case)
+    assert report.ok, report
+    assert report.crashes
 
 
 def test_a_crash_at_any_stop_leaves_one_effect_in_a_file():
@@ -87,12 +104,18 @@ def test_a_planted_bug_is_found_and_its_seed_finds_it_again(bug, monkeypatch):
     assert not explorer.storm(int(found.replay)).broken, "it was not the bug"
 
 
-@pytest.mark.parametrize("plant", [recovery_sends_what_never_was, sent_is_written_after_the_send])
-def test_a_planted_bug_is_found_without_any_chance(plant, monkeypatch):
+@pytest.mark.parametrize(
+    ("plant", "case"),
+    [
+        (recovery_sends_what_never_was, "create-in-turn"),
+        (sent_is_written_after_the_send, "create"),
+    ],
+)
+def test_a_planted_bug_is_found_without_any_chance(plant, case, monkeypatch):
     explorer = CrashExplorer("stripe_like")
     with monkeypatch.context() as patch:
         plant(patch)
-        report = explorer.crashes(case="create")
+        report = explorer.crashes(case=case)
         assert not report.ok
         name = report.failures[0].replay
         assert explorer.crash(name).broken == report.failures[0].broken
@@ -107,9 +130,12 @@ def test_a_seed_says_everything():
     assert not explorer.storm(11).history
 
 
-def test_an_author_explores_the_adapter_that_the_contract_is_run_on():
+def test_an_author_explores_the_adapter_that_the_contract_is_run_on(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXAMPLE))
+    from payport_tollgate.testing.harness import TollgateHarness  # noqa: PLC0415 - on the path now
+
     assert CrashExplorer(FakeHarness).storms(range(3)).ok
-    report = CrashExplorer(PiggyHarness).storms(range(25))
+    report = CrashExplorer(TollgateHarness).storms(range(25))
     assert report.ok, report
 
 
@@ -145,7 +171,7 @@ def test_what_there_is_not_is_refused(wrong):
 
 
 def test_the_command_counts_what_it_did(capsys):
-    assert main(["--seeds", "6", "--crashes", "none", "--cores", "1"]) == 0
+    assert main(["--seeds", "6", "--crashes", "none", "--routes", "none", "--cores", "1"]) == 0
     told = capsys.readouterr().out
     assert told.startswith("6 worlds, ")
     assert "0 failures" in told
@@ -153,7 +179,20 @@ def test_the_command_counts_what_it_did(capsys):
 
 
 def test_the_command_stops_when_its_time_is_over(capsys):
-    status = main(["--seeds", "1000000", "--crashes", "none", "--cores", "1", "--minutes", "0.005"])
+    status = main(
+        [
+            "--seeds",
+            "1000000",
+            "--crashes",
+            "none",
+            "--routes",
+            "none",
+            "--cores",
+            "1",
+            "--minutes",
+            "0.005",
+        ]
+    )
     assert status == 0
     assert "were over before all of it" in capsys.readouterr().out
 

@@ -206,6 +206,15 @@ CALLS: tuple[TypedCall, ...] = (
     _call("retrieve_refund", "refunds.retrieve", stripe.Refund, "{re}"),
     _call("list_refunds", "refunds.list", _LIST, {"payment_intent": "{held}"}),
     _call(
+        "create_payout",
+        "payouts.create",
+        stripe.Payout,
+        {"amount": 100, "currency": "usd"},
+        keeps="po",
+    ),
+    _call("retrieve_payout", "payouts.retrieve", stripe.Payout, "{po}"),
+    _call("list_payouts", "payouts.list", _LIST, {"status": "pending"}),
+    _call(
         "create_payment",
         "payment_intents.create",
         stripe.PaymentIntent,

@@ -165,3 +165,80 @@ def test_stripes_default_has_no_balance_transaction_at_first(shop):
     assert paid["latest_charge"]["balance_transaction"] is None
     charge = shop.get(f"charges/{paid['latest_charge']['id']}")
     assert charge["balance_transaction"].startswith("txn_")
+
+
+# -- events that were delivered or not -------------------------------------------------------------
+
+
+def test_events_that_nobody_took_are_told_from_those_that_were_delivered(shop):
+    shop.pay()
+    taken = [event["id"] for event in shop.events()]
+    shop.pay()
+    waiting = refs(shop.get("events", delivery_success="false", limit=100))
+    assert waiting
+    assert refs(shop.get("events", delivery_success="true", limit=100)) == taken[::-1]
+    assert refs(shop.get("events", limit=100)) == [*waiting, *taken[::-1]]
+
+
+def test_an_event_is_delivered_when_every_address_took_it(shop):
+    fine = shop.simulator.add_endpoint("http://127.0.0.1:1/fine")
+    shop.simulator.add_endpoint("http://127.0.0.1:1/down", types=["charge.succeeded"])
+    shop.pay()
+    shop.simulator.send_due(lambda url, headers, body: 200 if url.endswith("fine") else 500)
+    assert len(fine.delivered) > 1
+    failed = shop.get("events", delivery_success="false", limit=100)["data"]
+    assert [event["type"] for event in failed] == ["charge.succeeded"]
+    assert len(shop.get("events", delivery_success="true", limit=100)["data"]) > 1
+
+
+def test_events_are_listed_for_thirty_days(shop):
+    shop.pay()
+    shop.simulator.clock.advance(30 * 86_400)
+    assert shop.get("events")["data"]
+    shop.simulator.clock.advance(1)
+    assert shop.get("events")["data"] == []
+
+
+# -- payouts --------------------------------------------------------------------------------------
+
+
+def test_payouts_are_listed_and_read_as_they_stand(shop):
+    shop.pay(amount=9_000)
+    shop.bank.pay_out()
+    shop.pay(amount=9_000)
+    made = shop.post("payouts", amount=100, currency="usd")
+    assert (made["status"], made["automatic"]) == ("pending", False)
+    assert made["reconciliation_status"] == "not_applicable"
+    first = shop.bank.payouts[0].ref
+    assert refs(shop.get("payouts")) == [made["id"], first]
+    assert refs(shop.get("payouts", status="paid")) == [first]
+    shop.bank.move_payout(first, "bounced")
+    failed = shop.get(f"payouts/{first}", **{"expand[]": "failure_balance_transaction"})
+    assert (failed["status"], failed["failure_code"]) == ("failed", "account_closed")
+    assert failed["failure_balance_transaction"]["amount"] == failed["amount"]
+    shop.refuses(shop.send("GET", "payouts/po_nowhere"), 404, "resource_missing")
+
+
+def test_more_than_the_balance_is_not_paid_out(shop):
+    shop.pay(amount=1_000)
+    answer = shop.send("POST", "payouts", amount=5_000, currency="usd")
+    shop.refuses(answer, 400, "balance_insufficient")
+    assert shop.bank.payouts == ()
+
+
+def test_payouts_are_told_as_they_move(shop):
+    shop.pay()
+    shop.events()
+    shop.bank.pay_out(arrives=False)
+    ref = shop.bank.payouts[-1].ref
+    for state in ("sent", "paid", "bounced"):
+        shop.bank.move_payout(ref, state)
+    shop.bank.itemize_payout(ref)
+    told = [(event["type"], event["data"]["object"]["status"]) for event in shop.events()]
+    assert told == [
+        ("payout.created", "pending"),
+        ("payout.updated", "in_transit"),
+        ("payout.paid", "paid"),
+        ("payout.failed", "failed"),
+        ("payout.reconciliation_completed", "failed"),
+    ]

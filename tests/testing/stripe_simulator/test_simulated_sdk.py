@@ -15,10 +15,11 @@ from simulated import KEY
 
 from payport import Money
 from payport.testing import LostResponse, RateLimited, ServerError, StripeSimulator
+from payport.testing.simulation.asgi import AsgiApp
+from payport.testing.simulation.running import RunningClock
 from payport.testing.stripe_simulator import API_VERSION
 from payport.testing.stripe_simulator import __main__ as command
-from payport.testing.stripe_simulator.asgi import AsgiApp
-from payport.testing.stripe_simulator.control import Control
+from payport.testing.stripe_simulator.control import StripeControl
 from payport.testing.stripe_simulator.routes import ROUTES
 
 
@@ -267,7 +268,7 @@ def test_without_uvicorn_it_says_what_it_needs(capsys, monkeypatch):
 
 
 def test_its_clock_runs_and_can_be_advanced():
-    clock = command.RunningClock()
+    clock = RunningClock()
     before, moment = clock.monotonic(), clock.now()
     clock.advance(3_600)
     assert 3_600 <= clock.monotonic() - before < 3_700
@@ -347,7 +348,7 @@ def test_the_application_starts_and_stops(simulator):
 
 
 def test_everything_is_controlled(simulator):
-    control = Control(simulator)
+    control = StripeControl(simulator)
 
     def do(path, **fields):
         return control.handle("POST", f"/_control/{path}", "", json.dumps(fields).encode())
@@ -396,10 +397,10 @@ def test_everything_is_controlled(simulator):
 )
 def test_what_makes_no_sense_is_refused_with_a_reason(simulator, path, body):
     told = json.dumps(body).encode()
-    status, answer = Control(simulator).handle("POST", f"/_control/{path}", "", told)
+    status, answer = StripeControl(simulator).handle("POST", f"/_control/{path}", "", told)
     assert status == 400
     assert answer["error"]
 
 
 def test_control_bodies_are_json(simulator):
-    assert Control(simulator).handle("POST", "/_control/next", "", b"{")[0] == 400
+    assert StripeControl(simulator).handle("POST", "/_control/next", "", b"{")[0] == 400

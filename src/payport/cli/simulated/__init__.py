@@ -1,1 +1,1 @@
-"""What runs on the Stripe simulator: `payport listen`, `payport trigger` and its scenarios."""
+"""What runs on a provider's simulator: `payport listen` and `payport trigger`."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -18,19 +17,18 @@ from payport.domain.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from payport.cli.line import Line
-    from payport.testing.stripe_simulator.simulator import StripeSimulator
+    from payport.testing.simulated import Simulated, Simulator
 
 __all__ = ["ForwardTo", "Forwarder", "SecretOption", "local", "simulator"]
 
-_SECRETS: Final = "STRIPE_WEBHOOK_SECRETS"
 _SUCCESSES: Final = range(200, 300)
 
 SecretOption = Annotated[
     str | None,
     typer.Option(
         "--secret",
-        metavar="WHSEC",
-        help=f"What events are signed with; else {_SECRETS}, else a known one.",
+        metavar="SECRET",
+        help="What events are signed with; else what the provider's variable says, or a known one.",
     ),
 ]
 ForwardTo = Annotated[
@@ -41,18 +39,16 @@ ForwardTo = Annotated[
 ]
 
 
-def local(url: str) -> str:
+def local(kit: Simulated, url: str) -> str:
     """
     The address, if it is this machine's.
 
     Raises:
         ConfigurationError: It is not.
     """
-    from payport.testing.stripe_simulator.posting import LOOPBACK
-
     try:
         parts = urlsplit(url)
-        fine = parts.scheme == "http" and parts.hostname in LOOPBACK and parts.port != 0
+        fine = parts.scheme == "http" and parts.hostname in kit.loopback and parts.port != 0
     except ValueError:
         fine = False
     if not fine:
@@ -61,40 +57,27 @@ def local(url: str) -> str:
     return url
 
 
-def simulator(secret: str | None) -> tuple[StripeSimulator, str]:
-    """A Stripe simulator on the machine's clock; and in words, what its events are signed with."""
-    from payport.testing.stripe_simulator import (
-        SIGNING_SECRET,
-        StripeSimulator,
-    )
-    from payport.testing.stripe_simulator.__main__ import RunningClock
-
-    given = secret if secret is not None else os.environ.get(_SECRETS, "")
+def simulator(kit: Simulated, secret: str | None) -> tuple[Simulator, str]:
+    """A simulator on the machine's clock; and in words, what its events are signed with."""
+    given = secret if secret is not None else os.environ.get(kit.secrets_variable, "")
     secrets = [one.strip() for one in given.split(",") if one.strip()]
-    if not all(one.startswith("whsec_") for one in secrets):
-        message = "is no signing secret: those begin with whsec_"
-        raise ConfigurationError(message, field="--secret")
-    where = "--secret" if secret is not None else _SECRETS
-    said = f"what {where} says" if secrets else f"{SIGNING_SECRET} (everybody knows it)"
-    # An application keeps the ids of events: those of another run have to be others.
-    first = time.time_ns() // 1_000_000
-    made = StripeSimulator(
-        clock=RunningClock(), signing_secrets=secrets or None, first_number=first
-    )
-    return made, said
+    where = "--secret" if secret is not None else kit.secrets_variable
+    said = f"what {where} says" if secrets else f"{kit.known_secret} (everybody knows it)"
+    return kit.make(secrets), said
 
 
 class Forwarder:
     """
-    Sends an event and tells of it; a `Post` for `StripeSimulator.send_due`.
+    Sends an event and tells of it; a `payport.testing.simulated.Post`.
 
     Attributes:
         taken: How many were answered with a 2xx.
         refused: How many were not.
     """
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, kit: Simulated) -> None:
         self._out = line.out
+        self._post = kit.post
         self.taken: int = 0
         self.refused: int = 0
 
@@ -105,11 +88,9 @@ class Forwarder:
         Raises:
             OSError: Nobody answered.
         """
-        from payport.testing.stripe_simulator.posting import post_to_loopback
-
         event: Any = json.loads(body)
         try:
-            status = post_to_loopback(url, headers, body)
+            status = self._post(url, headers, body)
         except OSError:
             self._told(event, None)
             raise

@@ -1,4 +1,4 @@
-"""`payport listen`: a Stripe simulator on loopback whose events go to a local application."""
+"""`payport listen`: a simulator on loopback whose events go to a local application."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import typer
 
 from payport.cli.line import Line
 from payport.cli.signals import stop_event
+from payport.cli.simulated.finding import ProviderOption, simulated
 from payport.cli.simulated.forwarding import Forwarder, SecretOption, local, simulator
 from payport.domain.errors import ConfigurationError
 
@@ -41,20 +42,22 @@ def listen(
         list[str] | None, typer.Option(metavar="TYPE", help="Only these types; may be repeated.")
     ] = None,
     secret: SecretOption = None,
+    provider: ProviderOption = None,
 ) -> None:
     """
-    Run a Stripe simulator and forward its signed events to a local application.
+    Run a provider's simulator and forward its signed events to a local application.
 
-    Give the application the printed address as base_url, any sk_test_ key, and the signing secret.
-    Events that are not answered with a 2xx come again by Stripe's schedule. SIGTERM and SIGINT end
-    it with the event that it is at.
+    Give the application the printed address as base_url, any test key, and the signing secret.
+    Events that are not answered with a 2xx come again by the provider's schedule. SIGTERM and
+    SIGINT end it with the event that it is at.
     """
-    target = local(forward_to)
-    bank, signed = simulator(secret)
+    kit = simulated(provider)
+    target = local(kit, forward_to)
+    bank, signed = simulator(kit, secret)
     bank.add_endpoint(target, types=events or ("*",))
-    forward = Forwarder(line)
+    forward = Forwarder(line, kit)
     with _served(bank.asgi(), port) as address, stop_event() as stop:
-        said = f"Stripe simulator on {address}; events go to {target}, signed with {signed}."
+        said = f"Simulator on {address}; events go to {target}, signed with {signed}."
         line.out.line({"address": address, "forward_to": target}, said)
         while not stop.is_set():
             bank.send_due(forward)

@@ -24,7 +24,8 @@ from payport.providers.commands import (
     CreateRefund,
     Lookup,
 )
-from payport.providers.deliveries import Delivery, Statement, WebhookRequest
+from payport.providers.deliveries import Delivery, Statement, Subject, WebhookRequest
+from payport.providers.events import EventsAdapter, EventsPage, EventsQuery
 from payport.providers.exchange import Exchange, Request, Response
 from payport.providers.listings import FactsPage, ListingAdapter, PaymentsQuery, RefundsQuery
 from payport.providers.outcomes import Account, Answer, Failure, Outcome
@@ -32,7 +33,7 @@ from payport.providers.spec import ProviderSpec
 from payport.providers.stripe import answers, evidence
 from payport.providers.stripe.errors import document_from, failure_from, provider_time
 from payport.providers.stripe.facts import dispute_facts, payment_facts, refund_facts
-from payport.providers.stripe.listings import facts_page
+from payport.providers.stripe.listings import events_page, facts_page
 from payport.providers.stripe.objects import (
     charge_in,
     id_in,
@@ -42,7 +43,9 @@ from payport.providers.stripe.objects import (
 from payport.providers.stripe.requests import Requests
 from payport.providers.stripe.settings import Settings
 from payport.providers.stripe.spec import spec_with
-from payport.providers.stripe.webhooks import deliveries, statements
+from payport.providers.stripe.statements import statements
+from payport.providers.stripe.subjects import retrieved
+from payport.providers.stripe.webhooks import deliveries
 
 __all__ = ["StripeAdapter"]
 
@@ -54,7 +57,7 @@ _ALL: Final = 20
 _Reads: TypeAlias = Generator[Request, Response, list[Facts] | Failure]
 
 
-class StripeAdapter(ListingAdapter):
+class StripeAdapter(ListingAdapter, EventsAdapter):
     """
     Speaks Stripe's API.
 
@@ -292,6 +295,14 @@ class StripeAdapter(ListingAdapter):
         return outcome
 
     # -- webhooks -------------------------------------------------------------------------------
+
+    def list_events(self, query: EventsQuery) -> Exchange[EventsPage | Failure]:
+        """See `ListsEvents.list_events`."""
+        return events_page(self._ask.events(query))
+
+    def retrieve_subject(self, subject: Subject) -> Exchange[Statement | Failure]:
+        """See `ReadsSubjects.retrieve_subject`."""
+        return retrieved(self._ask.subject(subject), subject.kind, self._payment)
 
     def parse_webhook(self, request: WebhookRequest, *, now: datetime) -> tuple[Delivery, ...]:
         """See `ReceivesWebhooks.parse_webhook`."""

@@ -11,18 +11,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 import stripe
 
 from payport.domain.sensitive import redact
 from payport.providers.exchange import Request, Response, TransportError
+from payport.providers.http_writing import Outgoing, forget_frames
 from payport.providers.stripe.errors import Refused, document_from, error_in
 from payport.providers.stripe.settings import Settings
 from payport.providers.stripe.spec import API_VERSION
 
-__all__ = ["AwaitedFlight", "BlockingFlight", "Outgoing", "silence_telemetry"]
+__all__ = ["AwaitedFlight", "BlockingFlight", "silence_telemetry"]
 
 #: Headers that the SDK takes as options; it would add its own beside them otherwise.
 _OPTIONS: Final[Mapping[str, str]] = {
@@ -41,16 +41,6 @@ def silence_telemetry() -> None:
     send it. The SDK has no switch for a single client.
     """
     stripe.enable_telemetry = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing:
-    """What the SDK is about to write."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
 
 
 class _Sdk(Protocol):
@@ -145,7 +135,7 @@ class _Flight(stripe.HTTPClient):
         if raised is None:
             message = "the stripe package sent nothing. Use a version that payport was tested with."
             raise TransportError(message, sent=False)
-        _forget_frames(raised)
+        forget_frames(raised)
         if landed is None or not isinstance(raised, stripe.StripeError):
             # As it is: a mistake in a client or in a test is not the network's.
             raise raised
@@ -218,18 +208,3 @@ class AwaitedFlight(_Flight):
         response = await self._write(self._checked(method, url, headers, post_data))
         body, status, told = self._told(response)
         return body.encode(), status, told
-
-
-def _forget_frames(error: BaseException) -> None:
-    """Take the frames, whose variables hold the key, out of an exception and those behind it."""
-    seen: set[int] = set()
-    left: list[BaseException | None] = [error]
-    while left:
-        one = left.pop()
-        if one is None or id(one) in seen:
-            continue
-        seen.add(id(one))
-        one.__traceback__ = None
-        if one.__suppress_context__:
-            one.__context__ = None
-        left += one.__cause__, one.__context__

@@ -11,6 +11,7 @@ from payport.providers.plugins import Credential, Plugin
 from payport.providers.stripe.provider import (
     API_KEY_VARIABLE,
     WEBHOOK_SECRETS_VARIABLE,
+    AsyncStripeProvider,
     StripeProvider,
 )
 from payport.providers.stripe.spec import spec_with
@@ -66,5 +67,9 @@ def _webhook_secrets(given: str) -> Iterator[Credential]:
 
 #: What `payport.providers` offers as `stripe`.
 PLUGIN: Final = Plugin(
-    spec=spec_with(multicapture=False), from_env=StripeProvider.from_env, credentials=_credentials
+    spec=spec_with(multicapture=False),
+    from_env=StripeProvider.from_env,
+    from_env_async=AsyncStripeProvider.from_env,
+    credentials=_credentials,
+    api=1,
 )

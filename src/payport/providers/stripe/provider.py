@@ -15,6 +15,7 @@ import httpx
 
 from payport.domain.errors import ConfigurationError
 from payport.domain.secrets import Secret
+from payport.providers.events import AsyncEventsProvider, SyncEventsProvider
 from payport.providers.listings import AsyncListingProvider, SyncListingProvider
 from payport.providers.stripe.adapter import StripeAdapter
 from payport.providers.stripe.flight import silence_telemetry
@@ -29,7 +30,7 @@ WEBHOOK_SECRETS_VARIABLE: Final = "STRIPE_WEBHOOK_SECRETS"
 _TIMEOUT: Final = 10.0
 
 
-class StripeProvider(SyncListingProvider[StripeAdapter]):
+class StripeProvider(SyncListingProvider[StripeAdapter], SyncEventsProvider[StripeAdapter]):
     """
     Stripe, blocking. A `PaymentProvider` that `ListsPayments`, safe to share between threads.
 
@@ -118,7 +119,7 @@ class StripeProvider(SyncListingProvider[StripeAdapter]):
             super().close()
 
 
-class AsyncStripeProvider(AsyncListingProvider[StripeAdapter]):
+class AsyncStripeProvider(AsyncListingProvider[StripeAdapter], AsyncEventsProvider[StripeAdapter]):
     """
     Stripe, awaited. An `AsyncPaymentProvider`. See `StripeProvider`.
 

@@ -26,6 +26,8 @@ from payport.providers.commands import (
     CreateRefund,
     Terms,
 )
+from payport.providers.deliveries import Subject
+from payport.providers.events import EventsQuery
 from payport.providers.exchange import Request
 from payport.providers.listings import PaymentsQuery, RefundsQuery
 from payport.providers.stripe.objects import CAPTURE_TAG, EPOCH, TAG
@@ -197,6 +199,22 @@ class Requests:
         """A refund."""
         ref = _checked(refund_ref, operation, "refund_ref")
         return self._read(operation, f"{_REFUNDS}/{ref}", {})
+
+    def subject(self, subject: Subject) -> Request:
+        """A charge, a dispute, a payout or a refund."""
+        operation = "retrieve_subject"
+        ref = _checked(subject.ref, operation, "subject")
+        return self._read(operation, f"/v1/{subject.kind}s/{ref}", {})
+
+    def events(self, query: EventsQuery) -> Request:
+        """A page of what was told, delivered or not."""
+        operation = "list_events"
+        asked = {
+            "created": {"gte": _second(query.created_from), "lt": _second(query.created_before)},
+            "limit": min(query.limit, PAGE),
+            "starting_after": _cursor(query.after, operation, "cursor"),
+        }
+        return self._read(operation, "/v1/events", asked)
 
     # -- the frame ------------------------------------------------------------------------------
 

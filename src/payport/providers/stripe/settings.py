@@ -7,16 +7,15 @@ here keeps a key as plain text, opens a connection or reads the environment.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn, cast
-from urllib.parse import SplitResult, urlsplit
 
 from payport.domain.errors import ConfigurationError
 from payport.domain.identifiers import Environment
 from payport.domain.secrets import Secret
+from payport.providers.addresses import checked_address, checked_seconds
 from payport.providers.webhook_secrets import WebhookSecret
 
 __all__ = ["DEFAULT_BASE_URL", "Settings", "settings_for", "settings_from"]
@@ -34,7 +33,6 @@ _NO_KEYS: Final = {
     "sk_org_": "an organization's key, which is not supported: use a key of one account",
 }
 _GET_ONE: Final = "Pass the secret or restricted key (sk_..., rk_...) of the Stripe dashboard."
-_LONGEST: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +98,7 @@ def _checked(
         webhook_secrets=_secrets(webhook_secrets),
         account=None if account is None else _account(account),
         base_url=_address(base_url, environment),
-        timeout=_seconds(timeout),
+        timeout=checked_seconds(timeout),
         multicapture=multicapture,
     )
 
@@ -146,47 +144,7 @@ def _account(given: object) -> str:
 def _address(given: object, environment: Environment) -> str:
     if given is None:
         return DEFAULT_BASE_URL
-    if not isinstance(given, str) or not given.isprintable() or " " in given:
-        _refuse("base_url", _ADDRESS)
-    parts = _split(given)
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
-        _refuse("base_url", _ADDRESS)
-    if "@" in parts.netloc or parts.path not in {"", "/"} or parts.query or parts.fragment:
-        _refuse("base_url", f"holds more than scheme, host and port: {_ADDRESS}")
-    if parts.scheme == "http":
-        if not _is_loopback(parts.hostname):
-            _refuse("base_url", "must be https: over http a key would be sent in the clear")
-        if environment is Environment.LIVE:
-            _refuse("base_url", "is a simulator's, and the key is a live one. Use a test key.")
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-_ADDRESS: Final = "must be like https://api.stripe.com, or http://127.0.0.1:8420 for a simulator"
-
-
-def _split(given: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(given)
-        parts.port  # noqa: B018 - reading it is what checks it
-    except ValueError:
-        return None
-    return parts
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _seconds(given: object) -> float:
-    seconds = given if isinstance(given, int | float) and not isinstance(given, bool) else 0
-    if not 0 < seconds <= _LONGEST:
-        _refuse("timeout", f"must be more than 0 and at most {_LONGEST:g} seconds")
-    return float(seconds)
+    return checked_address(given, environment, example=DEFAULT_BASE_URL)
 
 
 def _refuse(field: str, why: str) -> NoReturn:

@@ -1,10 +1,10 @@
 """
-Stripe's webhooks: verified and their envelope read; later, what a stored one says.
+Stripe's webhooks as they come: verified, and their envelope read.
 
 Verified means signed, within five minutes of now on either side, by a secret that we hold; compared
 in constant time, and nothing of the body is read before. Whatever is wrong with the envelope,
-whatever was sent, is a `WebhookRejected`. An object within a genuine envelope that cannot be read,
-or is of another API version, says nothing about money: it is fetched.
+whatever was sent, is a `WebhookRejected`. What an event says of money is read from the stored body,
+later: see `statements`.
 """
 
 from __future__ import annotations
@@ -15,23 +15,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
-from typing import Any, Final, NoReturn, TypeAlias, cast
+from typing import Any, Final, NoReturn, cast
 
 from pydantic_core import from_json
 
 from payport.domain.errors import ConfigurationError, WebhookRejected
-from payport.domain.facts import Facts
 from payport.domain.identifiers import Environment
-from payport.domain.secrets import Sealed
-from payport.providers.deliveries import Delivery, Statement, WebhookRequest, fingerprint
-from payport.providers.stripe.facts import (
-    Moment,
-    charge_facts,
-    dispute_facts,
-    payment_facts,
-    refund_facts,
-)
+from payport.providers.deliveries import Delivery, WebhookRequest, fingerprint
+from payport.providers.events import ToldEvent
 from payport.providers.stripe.objects import (
     UNREADABLE,
     Document,
@@ -40,17 +31,16 @@ from payport.providers.stripe.objects import (
     moment_from,
     tag_in,
 )
-from payport.providers.stripe.spec import API_VERSION
 from payport.providers.webhook_secrets import WebhookSecret, matched_secret
 
 __all__ = [
-    "FETCHED",
     "MOST_SIGNATURES",
     "SIGNATURE_HEADER",
     "TOLERANCE",
-    "TRANSLATED",
+    "Event",
     "deliveries",
-    "statements",
+    "event_in",
+    "listed",
 ]
 
 #: https://docs.stripe.com/webhooks#verify-manually
@@ -65,23 +55,6 @@ _TIMESTAMP: Final = re.compile("[0-9]{1,12}")
 _EVENT_ID: Final = re.compile("evt_[A-Za-z0-9_]{1,255}")
 _WORD: Final = re.compile(r"[A-Za-z0-9_.:-]{1,255}")
 _ACCOUNT: Final = re.compile("acct_[A-Za-z0-9]{1,255}")
-
-_Translation: TypeAlias = Callable[[Document, Moment], Facts]
-
-#: What says something about money: by the kind of object, the beginning of an event's type, and
-#: how it is read. https://docs.stripe.com/api/events/types
-TRANSLATED: Final[Mapping[str, tuple[str, _Translation]]] = MappingProxyType(
-    {
-        "payment_intent": ("payment_intent.", payment_facts),
-        "charge": ("charge.", charge_facts),
-        # charge.refund.updated and refund.*
-        "refund": ("", refund_facts),
-        "dispute": ("charge.dispute.", dispute_facts),
-    }
-)
-#: Events that say that something happened and not what: a refunded charge has lost its list of
-#: refunds, and an endpoint may not be told of them otherwise.
-FETCHED: Final = frozenset({"charge.refunded"})
 
 
 def deliveries(
@@ -103,16 +76,22 @@ def deliveries(
         )
     try:
         secret = _verified(request, secrets, now)
-        return (_delivery(_event(request.body), secret),)
+        return (_delivery(event_in(request.body), secret),)
     except WebhookRejected as rejected:
         # Neither the frames nor what was raised first: both hold the body, and a client's secret.
         rejected.__context__ = None
         raise rejected.with_traceback(None) from None
 
 
-def statements(body: bytes) -> tuple[Statement, ...]:
-    """What a webhook says that was verified when it came."""
-    return (_statement(_event(body)),)
+def listed(document: Document) -> ToldEvent:
+    """
+    An event of Stripe's list, as its webhook brings it: the same id, and the same object.
+
+    Raises:
+        WebhookRejected: It is no event.
+    """
+    body = json.dumps(document, separators=(",", ":")).encode()
+    return ToldEvent(delivery=_delivery(event_in(body), None), body=body)
 
 
 def _verified(request: WebhookRequest, secrets: Sequence[WebhookSecret], now: datetime) -> int:
@@ -143,8 +122,15 @@ def _signatures(header: str | None) -> tuple[str, list[bytes]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Event:
-    """An event's envelope, the object in it or named by it, and what that belongs to."""
+class Event:
+    """
+    An event's envelope.
+
+    Attributes:
+        document: The object in it; of a thin event, what it names.
+        ref: The payment that the object is or belongs to, where told.
+        tag: Our key on the object.
+    """
 
     envelope: Mapping[str, Any]
     document: Document
@@ -156,7 +142,13 @@ class _Event:
     tag: str | None
 
 
-def _event(body: bytes) -> _Event:
+def event_in(body: bytes) -> Event:
+    """
+    The event that a body is.
+
+    Raises:
+        WebhookRejected: It is none.
+    """
     try:
         envelope = _json(body)
     except (ValueError, RecursionError):
@@ -178,7 +170,7 @@ def _json(body: bytes) -> Any:
         return json.loads(body.decode(), parse_constant=_no_constant)
 
 
-def _snapshot(envelope: Mapping[str, Any]) -> _Event:
+def _snapshot(envelope: Mapping[str, Any]) -> Event:
     """An event with its object as it was."""
     data = envelope.get("data")
     told = cast("Document", data).get("object") if isinstance(data, dict) else None
@@ -187,7 +179,7 @@ def _snapshot(envelope: Mapping[str, Any]) -> _Event:
     document = cast("Document", told)
     version = envelope.get("api_version")
     ref, tag = _whose(document)
-    return _Event(
+    return Event(
         envelope=envelope,
         document=document,
         is_thin=False,
@@ -199,7 +191,7 @@ def _snapshot(envelope: Mapping[str, Any]) -> _Event:
     )
 
 
-def _thin(envelope: Mapping[str, Any]) -> _Event:
+def _thin(envelope: Mapping[str, Any]) -> Event:
     """
     A thin event, which names its object and does not hold it.
 
@@ -207,7 +199,7 @@ def _thin(envelope: Mapping[str, Any]) -> _Event:
     """
     related = envelope.get("related_object")
     told: Document = cast("Document", related) if isinstance(related, dict) else {}
-    return _Event(
+    return Event(
         envelope=envelope,
         document=told,
         is_thin=True,
@@ -219,7 +211,7 @@ def _thin(envelope: Mapping[str, Any]) -> _Event:
     )
 
 
-_ENVELOPES: Final[Mapping[str, Callable[[Mapping[str, Any]], _Event]]] = {
+_ENVELOPES: Final[Mapping[str, Callable[[Mapping[str, Any]], Event]]] = {
     "event": _snapshot,
     "v2.core.event": _thin,
 }
@@ -232,7 +224,7 @@ _SAYS: Final = (
 )
 
 
-def _delivery(event: _Event, secret: int) -> Delivery:
+def _delivery(event: Event, secret: int | None) -> Delivery:
     envelope, document = event.envelope, event.document
     return Delivery(
         dedupe_key=_matching(envelope, "id", _EVENT_ID),
@@ -249,42 +241,12 @@ def _delivery(event: _Event, secret: int) -> Delivery:
     )
 
 
-def _fingerprint(event: _Event) -> str:
+def _fingerprint(event: Event) -> str:
     says = [event.document.get(name) for name in _SAYS]
     try:
         return fingerprint(event.type, says)
     except (ValueError, RecursionError):
         _reject("the event's object is no object of Stripe's")
-
-
-def _statement(event: _Event) -> Statement:
-    raw = Sealed(event.document)
-    if event.is_thin:
-        return Statement(needs_fetch=event.ref is not None, raw=raw)
-    facts, trusted = _facts(event)
-    needs_fetch = event.ref is not None and (not trusted or event.type in FETCHED)
-    return Statement(facts=facts, needs_fetch=needs_fetch, raw=raw)
-
-
-def _facts(event: _Event) -> tuple[Facts | None, bool]:
-    """What an event says, and whether it may be believed without being fetched."""
-    about = event.document.get("object")
-    prefix, translate = TRANSLATED.get(about, _NOTHING) if isinstance(about, str) else _NOTHING
-    if translate is None or not event.type.startswith(prefix):
-        return None, True
-    if event.ref is None:
-        # Of a charge without a payment, which payport never makes.
-        return None, True
-    if event.version != API_VERSION:
-        # Another version may mean something else by the same words: it only tells what to look at.
-        return Facts(attempt_ref=event.ref, tag=event.tag, api_version=event.version), False
-    try:
-        return translate(event.document, Moment(at=event.occurred_at)), True
-    except UNREADABLE:
-        return None, False
-
-
-_NOTHING: Final[tuple[str, _Translation | None]] = ("", None)
 
 
 def _whose(document: Document) -> tuple[str | None, str | None]:

@@ -137,12 +137,18 @@ class Asking:
             amount=amount,
             final=final,
             capture_reference=reference,
+            authorized=self.intent.authorized,
         )
         return self._ask(command, reference=reference or "")
 
     def cancellation(self) -> Ask:
         """Cancel."""
-        command = CancelPayment(payment_id=self.intent.id, payment_ref=self.ref, amount=self.amount)
+        command = CancelPayment(
+            payment_id=self.intent.id,
+            payment_ref=self.ref,
+            amount=self.amount,
+            capturing=self.intent.capture_pending.is_positive,
+        )
         return self._ask(command)
 
     def refunding(self, minor: int | None = None, *, reference: str = "return_1") -> Ask:

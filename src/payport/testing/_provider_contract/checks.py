@@ -46,6 +46,12 @@ class Checks:
             if capability in self.lacks:
                 pytest.skip(f"lacks {capability}: {self.lacks[capability]}")
 
+    def needs_signatures(self, merchant: Merchant) -> None:
+        """Skip the check where webhooks prove nothing of their sender; see `HintChecks`."""
+        self.needs(Capability.WEBHOOKS)
+        if not merchant.spec.signs_webhooks:
+            pytest.skip("the provider declares that its webhooks are not signed")
+
     def ready(self, operation: Operation, merchant: Merchant) -> tuple[Sale, Ask]:
         """A sale at the point where an operation can be carried out, and what asks for it."""
         sale = merchant.sale()

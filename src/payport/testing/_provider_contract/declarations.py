@@ -13,12 +13,15 @@ from payport.domain.errors import UnsupportedOperation
 from payport.domain.facts import Facts
 from payport.domain.identifiers import Environment
 from payport.domain.payment_intent import PaymentStatus
+from payport.providers.deliveries import Statement, Subject
+from payport.providers.events import EventsPage, EventsQuery
 from payport.providers.exchange import Call
 from payport.providers.listings import FactsPage, PaymentsQuery, RefundsQuery
 from payport.providers.outcomes import Account, Answer, Failure, Outcome
 from payport.providers.spec import Capability
 from payport.testing._provider_contract.asking import Ask
 from payport.testing._provider_contract.checks import Checks
+from payport.testing._provider_contract.events import events_page_of, subject_of
 from payport.testing._provider_contract.listings import page_of
 from payport.testing._provider_contract.merchant import Merchant
 from payport.testing._provider_contract.sale import Sale
@@ -31,7 +34,7 @@ _BUYERS: Final = 8
 _SALES: Final = 5
 
 #: Uses a capability, everything being prepared.
-Use: TypeAlias = Callable[[], Outcome | FactsPage]
+Use: TypeAlias = Callable[[], Outcome | FactsPage | EventsPage | Statement]
 
 
 def _creates_unconfirmed(merchant: Merchant) -> Use:
@@ -103,14 +106,40 @@ def _lists_refunds(merchant: Merchant) -> Use:
 def _listing(
     merchant: Merchant, capability: Capability, query: PaymentsQuery | RefundsQuery
 ) -> Use:
-    """Lists; by the declaration alone where the provider has no such method."""
+    """Lists."""
+    return _optional(merchant, capability, lambda: page_of(merchant, query))
 
-    def use() -> Outcome | FactsPage:
+
+def _optional(merchant: Merchant, capability: Capability, use: Use) -> Use:
+    """Refused by the declaration alone where the provider has no such method."""
+
+    def used() -> Outcome | FactsPage | EventsPage | Statement:
         if not hasattr(merchant.provider, capability):
             merchant.spec.require(capability, operation="contract")
-        return page_of(merchant, query)
+        return use()
 
-    return use
+    return used
+
+
+def _lists_events(merchant: Merchant) -> Use:
+    merchant.sale().paid()
+    query = EventsQuery()
+    return _optional(merchant, Capability.LIST_EVENTS, lambda: events_page_of(merchant, query))
+
+
+def _tells_of_payouts(merchant: Merchant) -> Use:
+    outcome = merchant.send(merchant.sale().creation())
+    merchant.bank.pay_out()
+    assert any(one.payout is not None for one in merchant.hear()), "no payout was told of"
+    return lambda: outcome
+
+
+def _reads_a_subject(merchant: Merchant) -> Use:
+    merchant.sale().paid()
+    merchant.bank.pay_out()
+    told = [one.subject for one in merchant.hear() if one.subject is not None]
+    subject = told[0] if told else Subject(kind="payout", ref="po_1")
+    return _optional(merchant, Capability.RETRIEVE_SUBJECT, lambda: subject_of(merchant, subject))
 
 
 def _tells(merchant: Merchant) -> Use:
@@ -153,6 +182,9 @@ _USES: Final[Mapping[Capability, tuple[Callable[[Merchant], Use], tuple[Capabili
     Capability.LIST_PAYMENTS: (_lists_payments, ()),
     Capability.LIST_REFUNDS: (_lists_refunds, ()),
     Capability.WEBHOOKS: (_tells, ()),
+    Capability.PAYOUTS: (_tells_of_payouts, (Capability.WEBHOOKS,)),
+    Capability.RETRIEVE_SUBJECT: (_reads_a_subject, (Capability.PAYOUTS,)),
+    Capability.LIST_EVENTS: (_lists_events, ()),
     Capability.OFF_SESSION: (_charges_absent, ()),
     Capability.SAVE_PAYMENT_METHOD: (_saves, ()),
 }
@@ -163,6 +195,7 @@ _REFUSED_BY_THE_PROVIDER: Final = frozenset(Capability) - {
     Capability.PARTIAL_CAPTURE,
     Capability.PARTIAL_REFUND,
     Capability.WEBHOOKS,
+    Capability.PAYOUTS,
 }
 
 
@@ -182,7 +215,7 @@ class DeclarationChecks(Checks):
         use, besides = _USES[capability]
         self.needs(*besides)
         if capability not in self.lacks:
-            assert isinstance(use(merchant)(), Answer | FactsPage)
+            assert isinstance(use(merchant)(), Answer | FactsPage | EventsPage | Statement)
             return
         with pytest.raises(UnsupportedOperation):
             merchant.spec.require(capability, operation="contract")

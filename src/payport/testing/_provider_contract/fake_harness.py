@@ -38,15 +38,20 @@ class FakeHarness(Harness):
     Args:
         behaviour: What kind of processor it is.
         fake: `FakeProvider`, `AsyncFakeProvider`, or whatever is constructed like them.
+        clock: The bank's, where several share one.
+        first_number: What the bank's ids are counted from.
     """
 
     def __init__(
         self,
         behaviour: Behaviour | None = None,
         fake: Callable[..., FakeProvider | AsyncFakeProvider] = FakeProvider,
+        *,
+        clock: FakeClock | None = None,
+        first_number: int = 1,
     ) -> None:
-        self.clock: FakeClock = FakeClock()
-        self.bank: Bank = Bank(behaviour=behaviour, clock=self.clock)
+        self.clock: FakeClock = clock or FakeClock()
+        self.bank: Bank = Bank(behaviour=behaviour, clock=self.clock, first_number=first_number)
         self._fake = fake
         self._server = self.bank.face(FakeServer)
         self._sent = _listen(self._server)
@@ -95,6 +100,8 @@ class FakeHarness(Harness):
     def older(self, request: WebhookRequest) -> WebhookRequest | None:
         """See `Harness.older`."""
         envelope = json.loads(request.body)
+        if "api_version" not in envelope:
+            return None
         envelope["api_version"] = OLDER_VERSION
         return self.sign(json.dumps(envelope).encode())
 

@@ -71,7 +71,7 @@ class Harness(abc.ABC):
         replay_window: How old, or how far ahead, a signed webhook may be. None where a webhook does
             not say when it was signed.
         signs_whole_body: Whether a signature covers every byte of the body.
-        tells_replays: Whether the provider's answers say that they are replayed ones.
+        signs_with_all: Whether a webhook carries a signature by each secret that is active.
         currencies: Currencies that it takes, with exponents as different as it has them.
     """
 
@@ -79,7 +79,7 @@ class Harness(abc.ABC):
     clock: FakeClock
     replay_window: ClassVar[timedelta | None] = timedelta(minutes=5)
     signs_whole_body: ClassVar[bool] = True
-    tells_replays: ClassVar[bool] = True
+    signs_with_all: ClassVar[bool] = True
     currencies: ClassVar[Sequence[str]] = (
         *("USD", "EUR", "GBP", "JPY", "KRW", "CLP", "ISK", "UGX", "HUF", "TWD"),
         *("KWD", "BHD", "TND"),
@@ -141,6 +141,13 @@ class Harness(abc.ABC):
         that behaves like it: checks that need one are skipped.
         """
         return token
+
+    def action_result(self, reference: str) -> Mapping[str, str]:
+        """
+        What comes back with a customer who authenticated for the payment of this reference. Only
+        asked of providers that take it from the application.
+        """
+        raise NotImplementedError(f"what comes back with the customer of {reference}?")
 
     def decline(self, reason: DeclineReason) -> DeclineReason:
         """As what one of the bank's reasons arrives, where the provider has fewer words."""

@@ -122,7 +122,7 @@ class IdempotencyChecks(Checks):
 
     def test_a_replay_says_that_it_is_one(self, merchant: Merchant) -> None:
         self.needs_keys(merchant)
-        if not merchant.harness.tells_replays:
+        if not merchant.spec.idempotency.tells_replays:
             pytest.skip("the provider's answers do not say it")
         sale, ask = self.ready(Operation.CREATE_PAYMENT, merchant)
         first, again = sale.send(ask), sale.send(ask)

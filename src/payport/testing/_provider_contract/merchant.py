@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, cast
 
 import pytest
@@ -16,7 +18,7 @@ from payport.providers.base import PaymentProvider
 from payport.providers.commands import Command, Lookup
 from payport.providers.deliveries import Delivery, ReceivesWebhooks, WebhookRequest
 from payport.providers.exchange import Call
-from payport.providers.outcomes import Outcome
+from payport.providers.outcomes import Answer, Outcome
 from payport.providers.spec import ProviderSpec
 from payport.testing._heard import Heard, heard
 from payport.testing._provider_contract.asking import Ask
@@ -25,7 +27,7 @@ from payport.testing._provider_contract.sale import Sale
 from payport.testing.bank.bank import Bank
 from payport.testing.clock import FakeClock
 from payport.testing.script import Script
-from payport.testing.tokens import CARDS
+from payport.testing.tokens import CARDS, Tokens
 
 __all__ = ["PRICE", "Merchant"]
 
@@ -55,11 +57,13 @@ class Merchant:
         self.received: list[WebhookRequest] = []
         self.heard: list[Heard] = []
         self._numbers = itertools.count(1)
+        self._first_sent: dict[str, datetime] = {}
 
     def another(self, **options: Any) -> Merchant:
         """The same merchant in another process: another provider object at the same bank."""
         other = Merchant(self.harness, self.harness.make(**options))
         other._numbers = self._numbers
+        other._first_sent = self._first_sent
         return other
 
     def sale(self, amount: Money = PRICE) -> Sale:
@@ -74,6 +78,15 @@ class Merchant:
             pytest.skip(f"the provider has nothing like {token}")
         return known
 
+    @property
+    def challenge(self) -> str:
+        """
+        The bank's token for a card whose holder has to do something: in the shop's own page where
+        the provider has that, else on one of the provider's.
+        """
+        in_page = self.harness.token(Tokens.AUTHENTICATE_TOKEN) is not None
+        return Tokens.AUTHENTICATE_TOKEN if in_page else Tokens.AUTHENTICATE
+
     def send(self, ask: Ask, **how: Any) -> Outcome:
         """
         Check a command as the client does, and have the provider carry it out.
@@ -84,7 +97,8 @@ class Merchant:
         carry_out: Callable[[Command, Call], Outcome] = getattr(
             self.provider, ask.command.operation
         )
-        return carry_out(ask.command, Call(key=ask.key, **how))
+        first_sent_at = self._first_sent.setdefault(ask.key, self.clock.now())
+        return carry_out(ask.command, Call(key=ask.key, first_sent_at=first_sent_at, **how))
 
     def find(self, ask: Ask) -> Outcome:
         """Look for what carries the operation's key."""
@@ -102,7 +116,14 @@ class Merchant:
 
     def reads(self, request: WebhookRequest) -> Sequence[Heard]:
         """Verify a webhook now, and read what it says, as a worker does later."""
-        return heard(self.webhooks, request, self.clock.now())
+        told = heard(self.webhooks, request, self.clock.now())
+        return told if self.spec.signs_webhooks else [self._looked(one) for one in told]
+
+    def _looked(self, hint: Heard) -> Heard:
+        """A hint with what its object says, which is read as the client reads it."""
+        outcome = self.provider.retrieve_payment(hint.attempt_ref or "", Call())
+        facts = outcome.facts if isinstance(outcome, Answer) else None
+        return replace(hint, statement=replace(hint.statement, facts=facts))
 
     def parses(self, request: WebhookRequest) -> Sequence[Delivery]:
         """Verify a webhook now, and read its envelope."""

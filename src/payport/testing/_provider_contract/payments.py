@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -17,9 +18,12 @@ from payport.domain.declines import (
     DeclineReason,
     DeclineSource,
 )
+from payport.domain.errors import UnsupportedOperation
 from payport.domain.facts import AttemptStatus
+from payport.domain.frozen import FrozenMapping
 from payport.domain.outcomes import FailureKind
 from payport.domain.payment_intent import PaymentStatus
+from payport.providers.commands import ConfirmPayment
 from payport.providers.exchange import Call
 from payport.providers.outcomes import Answer, Failure
 from payport.providers.spec import Capability
@@ -133,21 +137,44 @@ class PaymentChecks(Checks):
     def test_what_the_customer_needs_is_told_again(self, merchant: Merchant) -> None:
         """It is never stored, so whoever lost it has to be able to ask."""
         sale = merchant.sale()
-        ask = sale.creation(Tokens.AUTHENTICATE_TOKEN)
+        ask = sale.creation(merchant.challenge)
         first = sale.told(ask).attempts[0].next_action
         if Capability.RETRIEVE_PAYMENT in self.lacks:
             again = sale.told(ask).attempts[0].next_action
         else:
             again = sale.read().attempts[0].next_action
-        assert isinstance(first, ClientToken)
-        assert isinstance(again, ClientToken)
-        assert first.token == again.token
+        assert _needed(first)
+        assert _needed(again) == _needed(first)
 
     def test_an_authenticated_payment_is_taken(self, merchant: Merchant) -> None:
         sale = merchant.sale().paid(Tokens.AUTHENTICATE)
         merchant.bank.authenticate(sale.reference)
         sale.catch_up()
         assert sale.intent.status is PaymentStatus.SUCCEEDED
+        sale.check_books(sale.amount.minor)
+
+    def test_what_an_action_brought_is_handed_in_where_the_provider_takes_it(
+        self, merchant: Merchant
+    ) -> None:
+        sale = merchant.sale().paid(Tokens.AUTHENTICATE)
+        ask = sale.confirmation(Tokens.AUTHENTICATE)
+        takes = merchant.spec.takes_action_results
+        brought = merchant.harness.action_result(sale.reference) if takes else {"result": "it"}
+        command = ask.command
+        assert isinstance(command, ConfirmPayment)
+        command = replace(command, action_result=FrozenMapping(brought))
+        ask = replace(ask, command=command)
+        if not takes:
+            before = len(merchant.sent)
+            with pytest.raises(UnsupportedOperation):
+                sale.send(ask)
+            assert len(merchant.sent) == before, "it was refused after something was sent"
+            return
+        assert not merchant.provider.render(ask.command, ask.key).storable, "it works once"
+        for _ in range(2):
+            sale.done(ask)
+            assert sale.intent.status is PaymentStatus.SUCCEEDED
+        assert len(sale.objects) == len(sale.intent.attempts) == 1
         sale.check_books(sale.amount.minor)
 
     def test_a_failed_authentication_is_a_decline(self, merchant: Merchant) -> None:
@@ -300,11 +327,22 @@ class PaymentChecks(Checks):
         assert absent.kind is FailureKind.NOT_FOUND
 
 
+def _needed(action: object) -> str | None:
+    """What a customer cannot go on without."""
+    if isinstance(action, ClientToken):
+        return action.token
+    return action.url if isinstance(action, Redirect) else None
+
+
 def _declined(merchant: Merchant, reason: DeclineReason) -> Decline:
     sale = merchant.sale()
     outcome = sale.send(sale.creation(Tokens.declined(reason)))
     assert isinstance(outcome, Answer), f"a decline is an answer, and this is {outcome}"
-    assert [attempt.status for attempt in outcome.facts.attempts] == [AttemptStatus.DECLINED]
+    if merchant.bank.behaviour.pages:
+        sale.catch_up()  # the customer is declined on the provider's page
+    else:
+        assert [one.status for one in outcome.facts.attempts] == [AttemptStatus.DECLINED]
+    assert [attempt.status for attempt in sale.intent.attempts] == [AttemptStatus.DECLINED]
     sale.check_books(0)
     decline = sale.intent.decline
     assert decline is not None, "the decline is not told"

@@ -124,12 +124,14 @@ class Sale(Asking):
             self.read()
 
     def _let_it_be_decided(self) -> None:
+        self.merchant.bank.visit()
         self.merchant.clock.advance(self.merchant.bank.behaviour.decides_after)
 
     def is_ours(self, delivery: Heard) -> bool:
         """Whether a delivery is about this payment: by our tag, else by the object."""
         refs = {attempt.ref for attempt in self.intent.attempts}
-        return delivery.tag in self.keys or delivery.attempt_ref in refs
+        read = delivery.facts.tag if delivery.needs_fetch and delivery.facts is not None else None
+        return bool({delivery.tag, read} & {*self.keys}) or delivery.attempt_ref in refs
 
     # -- when an outcome is not known -----------------------------------------------------------
 
@@ -238,7 +240,8 @@ _STANDS: Final[Mapping[State, frozenset[AttemptStatus]]] = {
     State.READY: frozenset({_A.REQUIRES_CONFIRMATION}),
     State.CHALLENGED: frozenset({_A.REQUIRES_ACTION}),
     State.PENDING: frozenset({_A.PROCESSING}),
-    State.REFUSED: frozenset({_A.DECLINED}),
+    # Also what the customer let lapse before anything was decided.
+    State.REFUSED: frozenset({_A.DECLINED, _A.EXPIRED}),
     State.ERRORED: frozenset({_A.FAILED, _A.DECLINED}),
     State.HELD: frozenset({_A.AUTHORIZED}),
     State.DONE: frozenset({_A.SUCCEEDED}),

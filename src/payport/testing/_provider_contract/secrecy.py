@@ -122,7 +122,7 @@ class SecrecyChecks(Checks):
             watched = self.canary(merchant)
             watched.provider.account(Call())
             sale = watched.sale()
-            sale.send(sale.creation(Tokens.AUTHENTICATE_TOKEN))
+            sale.send(sale.creation(watched.challenge))
             for fault in _FAULTS:
                 watched.script.next("create_payment", fault)
                 other = watched.sale()
@@ -135,7 +135,7 @@ class SecrecyChecks(Checks):
     # -- what the customer needs ----------------------------------------------------------------
 
     def test_client_tokens_are_carried_and_never_shown_or_kept(self, merchant: Merchant) -> None:
-        for token in (Tokens.AUTHENTICATE_TOKEN, Tokens.AUTHENTICATE):
+        for token in (merchant.challenge, Tokens.AUTHENTICATE):
             sale = merchant.sale()
             outcome = sale.send(sale.creation(token))
             assert isinstance(outcome, Answer)
@@ -146,7 +146,7 @@ class SecrecyChecks(Checks):
     def test_deliveries_show_and_keep_no_client_token(self, merchant: Merchant) -> None:
         self.needs(Capability.WEBHOOKS)
         sale = merchant.sale()
-        sale.told(sale.creation(Tokens.AUTHENTICATE_TOKEN))
+        sale.told(sale.creation(merchant.challenge))
         hidden = _token_of(sale.intent.next_action)
         for delivery in sale.hear():
             _check_silent(repr(delivery), hidden)

@@ -83,6 +83,7 @@ class WebhookChecks(Checks):
     def test_each_statement_has_a_dedupe_key_of_its_own(
         self, merchant: Merchant, story: Story
     ) -> None:
+        self.needs_signatures(merchant)  # hints of one object are one hint
         keys = [delivery.dedupe_key for delivery in self.happened(merchant, story).hear()]
         assert all(keys)
         assert len(set(keys)) == len(keys), "a statement would be taken for another"
@@ -150,7 +151,8 @@ class WebhookChecks(Checks):
             assert delivery.account in {None, account.id}
 
     def test_an_effect_is_told_with_its_own_tag(self, merchant: Merchant) -> None:
-        self.needs(Capability.WEBHOOKS, Capability.REFUND)
+        self.needs_signatures(merchant)
+        self.needs(Capability.REFUND)
         sale = merchant.sale().paid()
         ask = sale.refunding()
         sale.done(ask)
@@ -160,7 +162,7 @@ class WebhookChecks(Checks):
     # -- what payport has no meaning for --------------------------------------------------------
 
     def test_an_unknown_event_is_kept_and_means_nothing(self, merchant: Merchant) -> None:
-        self.needs(Capability.WEBHOOKS)
+        self.needs_signatures(merchant)
         merchant.bank.announce("weather.changed")
         told = merchant.hear()
         assert [delivery.facts for delivery in told] == [None], "an event was swallowed"
@@ -168,7 +170,7 @@ class WebhookChecks(Checks):
         assert "weather" in told[0].type
 
     def test_an_unknown_event_takes_nothing_else_along(self, merchant: Merchant) -> None:
-        self.needs(Capability.WEBHOOKS)
+        self.needs_signatures(merchant)
         merchant.bank.announce("weather.changed")
         sale = merchant.sale()
         merchant.send(sale.creation())

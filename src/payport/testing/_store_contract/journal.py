@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from payport.domain.errors import StoreConflict
+from payport.domain.events import PayoutEvent
 from payport.domain.identifiers import Environment
 from payport.operations.records import OperationRecord, OperationState
 from payport.providers.commands import Operation
-from payport.storage.base import FIXED, Cursor
+from payport.storage.base import FIXED, ROUTED, Cursor
 from payport.testing._store_contract import samples
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ def _get(store: Store, record: OperationRecord) -> OperationRecord | None:
 
 def _swap(old: OperationRecord, new: OperationRecord, tx: Transaction) -> None:
     tx.swap_operation(old, new)
+
+
+class _Fails(Exception):
+    """What a unit of work raises to be taken back."""
 
 
 class Journal:
@@ -171,6 +176,56 @@ class Journal:
             store.transact(lambda tx: tx.swap_operation(first, samples.other_operation(first)))
         assert _get(store, first) == first
 
+    def test_an_operation_that_was_never_sent_goes_to_another_provider(self, store: Store) -> None:
+        first = samples.operation(state=OperationState.NO_EFFECT, sends=0, doubtful=False)
+        other = samples.other_operation(first)
+        _put(store, first)
+        store.transact(lambda tx: tx.reroute_operation(first, other))
+        moved = _get(store, first)
+        assert moved is not None
+        for part in fields(OperationRecord):
+            stays = part.name in FIXED and part.name not in ROUTED
+            assert getattr(moved, part.name) == getattr(first if stays else other, part.name)
+        assert store.transact(lambda tx: tx.operation_by_key(other.key)) == moved
+        assert store.transact(lambda tx: tx.operation_by_key(first.key)) is None
+
+    @pytest.mark.parametrize(
+        "sent",
+        [{"sends": 1}, {"doubtful": True}, {"fencing": 9}, {"state": OperationState.SENT}],
+        ids=str,
+    )
+    def test_an_operation_that_was_sent_or_changed_goes_nowhere(
+        self, store: Store, sent: dict[str, Any]
+    ) -> None:
+        never: dict[str, Any] = {
+            "state": OperationState.PREPARED,
+            "sends": 0,
+            "doubtful": False,
+            "fencing": 2,
+        }
+        read = samples.operation(**never)
+        stands = samples.operation(**{**never, **sent})
+        _put(store, stands)
+        with pytest.raises(StoreConflict):
+            store.transact(lambda tx: tx.reroute_operation(read, samples.other_operation(read)))
+        assert _get(store, read) == stands
+        gone = replace(read, id="opn_gone")
+        with pytest.raises(StoreConflict):
+            store.transact(lambda tx: tx.reroute_operation(gone, samples.other_operation(gone)))
+
+    def test_what_a_transaction_moved_is_taken_back_with_it(self, store: Store) -> None:
+        first = samples.operation(state=OperationState.NO_EFFECT, sends=0, doubtful=False)
+        _put(store, first)
+
+        def move_and_fail(tx: Transaction) -> None:
+            tx.reroute_operation(first, samples.other_operation(first))
+            raise _Fails
+
+        with pytest.raises(_Fails):
+            store.transact(move_and_fail)
+        assert _get(store, first) == first
+        assert store.transact(lambda tx: tx.operation_by_key(first.key)) == first
+
     def test_operations_are_listed_newest_first_in_pages(self, store: Store) -> None:
         records = _at_odd_moments()
         _put(store, *records)
@@ -264,9 +319,10 @@ class Events:
     def test_every_kind_of_event_comes_back_equal(self, store: Store) -> None:
         told = samples.all_events()
         assert _add(store, *told) == [event.id for event in told]
-        kept = store.transact(lambda tx: list(tx.events("pay_order_1")))
-        assert kept == told
-        assert [type(event) for event in kept] == [type(event) for event in told]
+        kept = store.transact(lambda tx: [*tx.events("pay_order_1"), *tx.events("pyt_1")])
+        of_payouts = [event for event in told if isinstance(event, PayoutEvent)]
+        assert kept == [*[event for event in told if event not in of_payouts], *of_payouts]
+        assert {type(event) for event in kept} == {type(event) for event in told}
         assert store.transact(lambda tx: tx.event(told[3].id)) == told[3]
 
     def test_an_event_that_is_not_there_is_none(self, store: Store) -> None:
@@ -291,6 +347,12 @@ class Events:
         _add(store, late, samples.event("evt_b"), later=2)
         learned = [event.id for event in store.transact(lambda tx: tx.events("pay_order_1"))]
         assert learned == ["evt_z", "evt_a", "evt_m", "evt_b"]
+
+    def test_what_is_about_nothing_of_payports_is_found_by_its_own_id(self, store: Store) -> None:
+        nothing = {"payment_id": None, "reference": None}
+        _add(store, samples.event("evt_1", "unmapped_event", **nothing), samples.event("evt_2"))
+        (found,) = store.transact(lambda tx: tx.events("evt_1"))
+        assert found == samples.event("evt_1", "unmapped_event", **nothing)
 
     def test_events_keep_to_their_payment(self, store: Store) -> None:
         _add(store, samples.event("evt_1"), samples.event("evt_2", payment_id="pay_other"))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,6 +30,10 @@ def _get(store: Store, payment_id: str = "pay_order_1") -> PaymentIntent:
     found = store.transact(lambda tx: tx.payment(payment_id))
     assert found is not None
     return found
+
+
+def _by_ref(provider: str, account: str, ref: str, tx: Transaction) -> PaymentIntent | None:
+    return tx.payment_by_ref(provider, account, ref)
 
 
 class Payments:
@@ -114,6 +119,19 @@ class Payments:
             store.transact(work)
         assert store.transact(lambda tx: tx.payment("pay_order_2")) is None
         assert store.transact(lambda tx: tx.event("evt_1")) is None
+
+    def test_a_payment_that_moved_is_found_where_it_was_and_where_it_is(self, store: Store) -> None:
+        (first,) = _put(store, samples.payment(attempts=(samples.attempt("obj_1"),)))
+        later = (samples.attempt("obj_1"), samples.attempt("obj_2"))
+        _put(store, first.moved("other", "acct_other").evolve(attempts=later))
+        held = (("fake", "acct_1", "obj_1"), ("other", "acct_other", "obj_2"))
+        for where in held:
+            found = store.transact(partial(_by_ref, *where))
+            assert found is not None
+            assert (found.provider, found.account) == ("other", "acct_other")
+            assert found.home_of(where[2]) == where[:2]
+        for where in (("other", "acct_other", "obj_1"), ("fake", "acct_1", "obj_2")):
+            assert store.transact(partial(_by_ref, *where)) is None
 
     def test_a_payment_is_found_by_every_attempts_ref(self, store: Store) -> None:
         (first,) = _put(store, samples.payment(attempts=(samples.attempt("obj_1"),)))

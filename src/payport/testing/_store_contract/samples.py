@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from payport.domain.actions import ClientToken, Redirect
 from payport.domain.declines import Decline, DeclineReason
-from payport.domain.events import EVENT_TYPES, DomainEvent
+from payport.domain.events import EVENT_TYPES, DomainEvent, PayoutEvent
 from payport.domain.facts import (
     AttemptFact,
     AttemptStatus,
@@ -24,6 +24,7 @@ from payport.domain.identifiers import Environment
 from payport.domain.money import Money
 from payport.domain.outcomes import FailureKind
 from payport.domain.payment_intent import Capture, CaptureMethod, PaymentIntent
+from payport.domain.payout import PayoutStatus
 from payport.domain.refund import Refund, RefundReason
 from payport.domain.secrets import Sealed
 from payport.operations.records import (
@@ -330,6 +331,11 @@ _TOLD: Final[dict[str, Any]] = {
     "respond_by": after(days=3),
     "attempt_refs": ("obj_1", "obj_2"),
     "type": "something.new",
+    "payment_id": "pay_order_1",
+    "reference": "order_1",
+    "payout_id": "pyt_1",
+    "arrives_on": after(days=2).date(),
+    "failure_code": "account_closed",
 }
 
 
@@ -338,8 +344,6 @@ def event(name: str = "evt_1", kind: str = "payment_succeeded", **changes: Any) 
     values: dict[str, Any] = {
         "id": name,
         "occurred_at": NOW,
-        "payment_id": "pay_order_1",
-        "reference": "order_1",
         "scope": "shop",
         "environment": Environment.TEST,
         "provider": "fake",
@@ -350,6 +354,8 @@ def event(name: str = "evt_1", kind: str = "payment_succeeded", **changes: Any) 
     }
     made = EVENT_TYPES[kind]
     own = {part.name: _TOLD[part.name] for part in fields(made) if part.name not in values}
+    if issubclass(made, PayoutEvent):
+        own["status"] = PayoutStatus.FAILED
     return made(**values, **own)
 
 

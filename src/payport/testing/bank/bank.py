@@ -19,19 +19,22 @@ from payport.domain.money import Money
 from payport.domain.secrets import Secret
 from payport.operations.clock import Clock
 from payport.testing.bank.behaviour import Behaviour, stripe_like
-from payport.testing.bank.books import Entry, EntryKind, Fees
+from payport.testing.bank.books import Entry, Fees
 from payport.testing.bank.captures import Captures
 from payport.testing.bank.disputes import Disputes
 from payport.testing.bank.payments import Payments
+from payport.testing.bank.payouts import Payouts
 from payport.testing.bank.records import (
     Capture,
     Change,
     Dispute,
     DisputeState,
-    Happening,
     Order,
     Payment,
+    Payout,
+    PayoutState,
     Refund,
+    State,
 )
 from payport.testing.bank.refunds import Refunds
 from payport.testing.bank.vault import Vault
@@ -58,7 +61,8 @@ class Bank:
 
     Attributes:
         lock: Held by whoever reads or changes several things as one.
-        payments_desk, captures_desk, refunds_desk, disputes_desk: The engine's parts, for faces.
+        payments_desk, captures_desk, refunds_desk, disputes_desk, payouts_desk: The engine's parts,
+            for faces.
     """
 
     def __init__(
@@ -84,6 +88,7 @@ class Bank:
         self.captures_desk: Captures = Captures(self.vault, self.disputes_desk)
         self.payments_desk: Payments = Payments(self.vault, self.captures_desk)
         self.refunds_desk: Refunds = Refunds(self.vault)
+        self.payouts_desk: Payouts = Payouts(self.vault)
         self._faces: dict[Callable[[Bank], Any], Any] = {}
         self._signing: tuple[Secret, ...] = ()
         self.sign_with(*signing_secrets)
@@ -159,6 +164,17 @@ class Bank:
             payment = self.payment(name)
             self.payments_desk.authenticate(payment, ok=ok)
             return payment.terms.return_url or payment.order.return_url
+
+    def visit(self) -> None:
+        """
+        Customers who were sent to a page pay there, at a bank whose payments are all made on one.
+        Whose card asks for an authentication waits for `authenticate`, as anywhere.
+        """
+        with self.open() as vault:
+            for payment in tuple(vault.payments.values()):
+                asked = payment.state is State.CHALLENGED and payment.card is not None
+                if asked and payment.card is not None and payment.card.challenge is None:
+                    self.payments_desk.authenticate(payment, ok=True)
 
     def abandon(self, name: str) -> None:
         """
@@ -268,17 +284,45 @@ class Bank:
             payment = self.payment(name)
             return self.refunds_desk.refund(payment.ref, amount.minor, tag=None)[1].ref
 
-    def pay_out(self, currency: str = "USD") -> Money:
-        """Send the balance to the merchant's own account; return how much, nothing if in debt."""
-        with self.open() as vault:
-            minor = max(0, vault.books.balances[currency])
-            if minor:
-                at, ref = vault.stamp(), vault.new_ref("bo")
-                kind = EntryKind.PAYOUT
-                vault.books.write(kind, -minor, currency, payment=None, effect=ref, at=at)
-                details: dict[str, str | int] = {"ref": ref, "amount": minor, "currency": currency}
-                self.announce(Happening.PAYOUT_PAID, details)
-            return Money(minor, currency)
+    def pay_out(self, currency: str = "USD", *, arrives: bool = True) -> Money:
+        """
+        Send the balance to the merchant's own account; return how much, nothing if in debt. The
+        payout is the last one of `payouts`.
+
+        Args:
+            arrives: Whether it is there at once; else it waits for `move_payout`.
+        """
+        with self.open():
+            payout = self.payouts_desk.ask(currency)
+            if payout is not None and arrives:
+                self.payouts_desk.turn(payout.ref, PayoutState.PAID)
+            return Money(payout.amount if payout is not None else 0, currency)
+
+    def move_payout(
+        self, payout: str, state: PayoutState | str, *, failure: str | None = None
+    ) -> None:
+        """
+        A payout moves on: `sent`, `paid`, `voided`, or `bounced`, which also one does that was
+        paid. What is voided or comes back is on the balance again.
+
+        Args:
+            failure: The bank's word for why it came back.
+
+        Raises:
+            Refused: There is no such payout, or it cannot go there from where it is.
+        """
+        with self.open():
+            self.payouts_desk.turn(payout, PayoutState(state), failure)
+
+    def itemize_payout(self, payout: str) -> None:
+        """
+        The bank says of which entries of its books a payout is made.
+
+        Raises:
+            Refused: There is no such payout, or it was said.
+        """
+        with self.open():
+            self.payouts_desk.itemize(payout)
 
     def announce(self, what: str, details: dict[str, str | int] | None = None) -> None:
         """Tell listeners of something that is about no payment, known to them or not."""
@@ -328,6 +372,12 @@ class Bank:
         """All disputes, oldest first."""
         with self.open() as vault:
             return tuple(dispute for _, dispute in vault.disputes.values())
+
+    @property
+    def payouts(self) -> tuple[Payout, ...]:
+        """All payouts, oldest first."""
+        with self.open() as vault:
+            return tuple(vault.payouts.values())
 
     @property
     def entries(self) -> tuple[Entry, ...]:

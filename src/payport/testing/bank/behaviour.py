@@ -19,7 +19,7 @@ from payport.providers.spec import (
     Resolution,
 )
 
-__all__ = ["Behaviour", "adyen_like", "keyless", "stripe_like"]
+__all__ = ["Behaviour", "adyen_like", "keyless", "redirecting", "stripe_like"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,9 @@ class Behaviour:
 
     Attributes:
         name: For people.
+        provider: What its adapter is called, where operations and webhooks name it.
+        currencies: What it takes; None for all.
+        token_prefixes: What its saved methods and customers begin with, as its adapter declares it.
         idempotency: What it makes of keys. Without a life it ignores them.
         resolution: How an unknown outcome is learned from it, in order.
         lacks: What it cannot do.
@@ -41,6 +44,11 @@ class Behaviour:
         batches: How many statements a webhook holds at most. With more than one they have no id.
         declines_with: The HTTP status of a decline: 402, or 200 where it is an answer like others.
         search_lag: How long after it was made an object is found.
+        pages: Whether every payment is made on a page of the bank's; `Bank.visit` has customers pay
+            there.
+        signs_webhooks: Whether webhooks are signed. Where not, each holds the id of what changed,
+            and nothing else.
+        events_kept: For how long what it told is listed; None for ever.
     """
 
     name: str
@@ -54,6 +62,12 @@ class Behaviour:
     batches: int = 1
     declines_with: int = 200
     search_lag: timedelta = timedelta()
+    pages: bool = False
+    signs_webhooks: bool = True
+    events_kept: timedelta | None = None
+    provider: str = "fake"
+    currencies: frozenset[str] | None = None
+    token_prefixes: tuple[str, ...] = ()
     spec: ProviderSpec = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -75,10 +89,14 @@ class Behaviour:
 
     def _spec(self) -> ProviderSpec:
         return ProviderSpec(
-            name="fake",
+            name=self.provider,
+            currencies=self.currencies,
+            token_prefixes=self.token_prefixes,
             capabilities=ALL_CAPABILITIES - self.lacks,
             idempotency=self.idempotency,
             resolution=self.resolution,
+            signs_webhooks=self.signs_webhooks,
+            events_kept=self.events_kept,
             fake=True,
         )
 
@@ -107,6 +125,7 @@ def stripe_like() -> Behaviour:
         running_total=True,
         whole_seconds=True,
         declines_with=402,
+        events_kept=timedelta(days=30),
     )
 
 
@@ -133,6 +152,8 @@ def adyen_like() -> Behaviour:
                 Capability.FIND,
                 Capability.LIST_PAYMENTS,
                 Capability.LIST_REFUNDS,
+                Capability.LIST_EVENTS,
+                Capability.RETRIEVE_SUBJECT,
             }
         ),
         acknowledges=True,
@@ -151,4 +172,33 @@ def keyless() -> Behaviour:
             Resolution.WEBHOOK,
             Resolution.REVIEW,
         ),
+    )
+
+
+def redirecting() -> Behaviour:
+    """
+    No idempotency keys, every payment made on a page of the bank's, and webhooks that hold an id
+    and are not signed: they prove nothing, and the object has to be read.
+    """
+    return Behaviour(
+        name="redirecting",
+        idempotency=IdempotencyProfile(placement="none", max_length=64, life=None, scope="none"),
+        resolution=(Resolution.RETRIEVE, Resolution.FIND, Resolution.REVIEW),
+        lacks=frozenset(
+            {
+                Capability.CREATE_UNCONFIRMED,
+                Capability.RECONFIRM,
+                Capability.MANUAL_CAPTURE,
+                Capability.PARTIAL_CAPTURE,
+                Capability.MULTIPLE_CAPTURES,
+                Capability.CANCEL,
+                Capability.OFF_SESSION,
+                Capability.PAYOUTS,
+                Capability.LIST_EVENTS,
+                Capability.RETRIEVE_SUBJECT,
+                Capability.SAVE_PAYMENT_METHOD,
+            }
+        ),
+        pages=True,
+        signs_webhooks=False,
     )

@@ -35,10 +35,16 @@ class EntryKind(StrEnum):
     DISPUTE_REVERSAL = "dispute_reversal"
     #: Money that went to the merchant's own account.
     PAYOUT = "payout"
+    #: The same, come back.
+    PAYOUT_FAILURE = "payout_failure"
 
 
 #: Kinds of entries that move money between customer and merchant.
-MOVES = frozenset(EntryKind) - {EntryKind.FEE, EntryKind.PAYOUT}
+MOVES = frozenset(EntryKind) - {
+    EntryKind.FEE,
+    EntryKind.PAYOUT,
+    EntryKind.PAYOUT_FAILURE,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

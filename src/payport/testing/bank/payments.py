@@ -157,7 +157,9 @@ class Payments:
         payment.decline = payment.secret = None
         ref, at = vault.new_ref("bt"), vault.stamp()
         payment.tries += (Try(ref=ref, tag=tag, card=card, created=at),)
-        if card.challenge is None:
+        # What somebody takes by hand, without a tag, is taken without a page.
+        on_page = vault.behaviour.pages and payment.order.tag is not None
+        if card.challenge is None and not on_page:
             self._ask_issuer(payment, card)
         elif payment.terms.off_session:
             self._refuse(payment, code_of(DeclineReason.AUTHENTICATION_REQUIRED))

@@ -23,6 +23,8 @@ __all__ = [
     "Happening",
     "Order",
     "Payment",
+    "Payout",
+    "PayoutState",
     "Refund",
     "RefundState",
     "Refused",
@@ -96,6 +98,21 @@ class DisputeState(StrEnum):
     LOST = "lost"
 
 
+class PayoutState(StrEnum):
+    """Where a payout stands at the bank."""
+
+    #: It left the balance.
+    ASKED = "asked"
+    #: The merchant's bank has it.
+    SENT = "sent"
+    #: It is believed to be there.
+    PAID = "paid"
+    #: Canceled before it was sent.
+    VOIDED = "voided"
+    #: It came back.
+    BOUNCED = "bounced"
+
+
 class Happening(StrEnum):
     """What happened to something the bank keeps."""
 
@@ -121,8 +138,17 @@ class Happening(StrEnum):
     DISPUTE_EXAMINED = "dispute.examined"
     DISPUTE_WON = "dispute.won"
     DISPUTE_LOST = "dispute.lost"
-    #: Money went from the balance to the merchant's own account.
+    #: Money left the balance for the merchant's own account.
+    PAYOUT_ASKED = "payout.created"
+    #: The merchant's bank has it.
+    PAYOUT_SENT = "payout.sent"
+    #: It is believed to be there.
     PAYOUT_PAID = "payout.paid"
+    PAYOUT_VOIDED = "payout.canceled"
+    #: It came back.
+    PAYOUT_BOUNCED = "payout.failed"
+    #: The bank said of what it is made.
+    PAYOUT_ITEMIZED = "payout.reconciled"
 
 
 class Refused(Exception):
@@ -245,6 +271,30 @@ class Dispute:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
+class Payout:
+    """
+    Money sent to the merchant's own account.
+
+    Attributes:
+        automatic: Whether nobody asked for this one in particular.
+        arrives: When it is expected there.
+        failure: The bank's word for why it came back.
+        itemized: Whether the bank said of what it is made.
+    """
+
+    ref: str
+    amount: int
+    currency: str
+    state: PayoutState = PayoutState.ASKED
+    automatic: bool = True
+    arrives: int
+    failure: str | None = None
+    itemized: bool = False
+    created: int
+    updated: int
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
 class Payment:
     """
     One chargeable object.
@@ -332,12 +382,14 @@ class Change:
 
     Attributes:
         payment: The payment that it happened to; None for payouts.
+        payout: The payout that it happened to.
         effects: The captures, refunds or disputes that changed.
-        details: What else there is to tell, where no payment does.
+        details: What else there is to tell, where neither does.
     """
 
     what: Happening | str
     at: int
     payment: Payment | None = None
+    payout: Payout | None = None
     effects: tuple[Capture | Refund | Dispute, ...] = ()
     details: Mapping[str, str | int] = field(default_factory=dict[str, str | int])

@@ -23,6 +23,7 @@ from payport.testing.bank.records import (
     Dispute,
     Happening,
     Payment,
+    Payout,
     Refund,
     Refused,
     Waiting,
@@ -68,6 +69,7 @@ class Vault:
         self.payments: dict[str, Payment] = {}
         self.refunds: dict[str, tuple[Payment, Refund]] = {}
         self.disputes: dict[str, tuple[Payment, Dispute]] = {}
+        self.payouts: dict[str, Payout] = {}
         self._known: dict[str, str | dict[str, None]] = {}
         self.customers: dict[str, list[str]] = {}
         self.beginnings: dict[str, str] = {}

@@ -1,10 +1,12 @@
 """
-`python -m payport.testing.explorer`: many seeds on all cores, every crash, or one of them again.
+`python -m payport.testing.explorer`: every route between two processors, many seeds on all cores,
+every crash, or one of them again.
 
     python -m payport.testing.explorer                             10,000 seeds, then every crash
     python -m payport.testing.explorer --seeds 500 --profile keyless --store sqlite
     python -m payport.testing.explorer --seed 123 --profile stripe_like        what happened in it
     python -m payport.testing.explorer --crash refund/7/recovery/3 --profile stripe_like
+    python -m payport.testing.explorer --route 'sale/first/1 429/well/0/again/0'
 """
 
 from __future__ import annotations
@@ -16,13 +18,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, product
 from typing import Final, TypeAlias
 
 from payport.domain.errors import InvalidRequest
-from payport.testing.explorer.explorer import CrashExplorer
+from payport.testing.explorer.explorer import CrashExplorer, silence
 from payport.testing.explorer.outcome import Outcome, Report
 from payport.testing.explorer.processors import PROFILES
+from payport.testing.explorer.routes import STORIES, Route, Routes
 from payport.testing.explorer.stores import STORES
 
 __all__ = ["main", "profile_of"]
@@ -30,12 +33,14 @@ __all__ = ["main", "profile_of"]
 SEEDS: Final = 10_000
 MINUTES: Final = 10.0
 _CHUNK: Final = 25
-_FAKES: Final = ("stripe_like", "adyen_like", "keyless")
+#: In so many parts the routes of a story are explored.
+_PARTS: Final = 24
+_FAKES: Final = ("stripe_like", "adyen_like", "keyless", "redirecting")
 
 
 def profile_of(seed: int) -> str:
     """The profile that a seed has where none is named: each in turn, and Stripe's wire at times."""
-    return "stripe" if seed % 20 == 19 else _FAKES[seed % 3]  # noqa: PLR2004 - one of twenty
+    return "stripe" if seed % 20 == 19 else _FAKES[seed % len(_FAKES)]  # noqa: PLR2004 - one of twenty
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,21 @@ class _Crashes:
         return CrashExplorer(self.profile, self.store).crashes(pairs=self.pairs, case=self.case)
 
 
+@dataclass(frozen=True, slots=True)
+class _Routes:
+    """Some of the routes between two processors."""
+
+    story: str
+    store: str
+    part: int
+
+    def __call__(self) -> Report:
+        with silence():
+            routes = Routes(STORES[self.store])
+            mine = islice(routes.all(self.story), self.part, None, _PARTS)
+            return Report.of(routes.one(route)[0] for route in mine)
+
+
 _Job: TypeAlias = Callable[[], Report]
 
 
@@ -75,6 +95,9 @@ def _do(job: _Job) -> Report:
 
 
 def _jobs(options: argparse.Namespace) -> Iterator[_Job]:
+    if options.routes == "all":
+        for part, story in product(range(_PARTS), STORIES):
+            yield _Routes(story, options.store, part)
     seeds = iter(range(options.first, options.first + options.seeds))
     while chunk := list(islice(seeds, _CHUNK)):
         yield _Storms(chunk, options.profile, options.store)
@@ -108,6 +131,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--first", type=int, default=0, help="the first of them (default: %(default)s)")
     add("--seed", type=int, help="this seed alone, with what happened in it")
     add("--crash", help="this crash alone, as a report names it")
+    add("--route", help="this route alone, as a report names it")
+    add("--routes", default="all", choices=["none", "all"], help="before the seeds")
     add("--profile", default="", choices=["", *PROFILES], help="one processor (default: all)")
     add("--store", default="memory", choices=STORES, help="where journals are (default: memory)")
     add("--crashes", default="pairs", choices=["none", "singles", "pairs"], help="after the seeds")
@@ -117,6 +142,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _replayed(options: argparse.Namespace) -> Outcome:
+    if options.route is not None:
+        with silence():
+            return Routes(STORES[options.store]).one(Route.parse(options.route))[0]
     if options.crash is not None:
         explorer = CrashExplorer(options.profile or _FAKES[0], options.store)
         return explorer.crash(options.crash)
@@ -128,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Explore, say what came of it, and return the exit status: 1 where something did not hold."""
     options = _options(arguments)
     write = sys.stdout.write
-    if options.seed is not None or options.crash is not None:
+    if (options.seed, options.crash, options.route) != (None, None, None):
         try:
             outcome = _replayed(options)
         except InvalidRequest as wrong:

@@ -42,7 +42,14 @@ CASES: Final[dict[str, tuple[str, int]]] = {
     "third-attempt": ("second attempt", 2),
     "second-card": ("second card", 2),
     "challenge": ("challenged", 0),
+    "create-in-turn": ("sale", 0),
+    "refund-in-turn": ("sale", 1),
+    "capture-in-turn": ("parcels", 1),
 }
+#: What the names of those cases end in whose request has to wait for its turn.
+_IN_TURN: Final = "-in-turn"
+#: Seconds that it waits.
+_TURN: Final = 2.0
 #: Who comes after a process that died.
 SUCCESSORS: Final = ("again", "recovery", "webhooks")
 
@@ -177,6 +184,8 @@ def _carried_out(world: World, crash: Crash) -> tuple[bool, bool]:
     if crash.fault:
         world.network.strike_once(crash.fault)
     first = world.process()
+    if crash.case.endswith(_IN_TURN):
+        first.hurry(_TURN, spare=1)  # it asks for its account first
     died = _killed(world, _asked(world, first, order, wish), crash.at)
     world.clock.advance(_LEASE)
     second = _successor(world, world.process(), crash, order, wish)
@@ -234,6 +243,7 @@ def _ask(world: World, process: Process, order: Order, wish: Wish) -> None:
 
 
 def _carry_webhooks(world: World, process: Process) -> None:
+    world.bank.visit()
     for letter in world.post():
         world.run(world.deliver(letter, process))
     world.run(world.process_due(process))

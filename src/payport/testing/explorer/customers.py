@@ -31,6 +31,8 @@ _PATIENCE: Final = 5
 _MOST_ORDERS: Final = 4
 _LEAVES: Final = 0.3
 _FAILS: Final = 0.3
+#: How often whoever was sent to a page of the provider's pays there.
+_PAYS: Final = 0.7
 
 
 class Customers:
@@ -110,6 +112,9 @@ class Customers:
     def authenticate(self) -> None:
         """A customer who was asked to authenticate does, fails to, or leaves."""
         bank = self._world.bank
+        if bank.behaviour.pages and self._random.random() < _PAYS:
+            bank.visit()
+            return
         asked = [payment for payment in bank.payments if payment.state is State.CHALLENGED]
         if not asked:
             return

@@ -18,7 +18,7 @@ from payport.testing.explorer.processors import PROFILES, MakeProcessor
 from payport.testing.explorer.stores import STORES, OpenData
 from payport.testing.explorer.storm import Storm
 
-__all__ = ["CrashExplorer"]
+__all__ = ["CrashExplorer", "silence"]
 
 T = TypeVar("T", bound=Callable[..., object])
 
@@ -55,7 +55,7 @@ class CrashExplorer:
         Args:
             telling: Whether the outcome's `history` says what happened, step by step.
         """
-        with _silence(), self._data() as store:
+        with silence(), self._data() as store:
             storm = Storm(seed, self._processor, store, profile=self._profile, telling=telling)
             return storm.run()
 
@@ -70,7 +70,7 @@ class CrashExplorer:
         Raises:
             InvalidRequest: It is no crash's name.
         """
-        with _silence():
+        with silence():
             return self._crashes(pairs=False).one(Crash.parse(name), telling=True)[0]
 
     def crashes(self, *, pairs: bool = False, case: str | None = None) -> Report:
@@ -82,7 +82,7 @@ class CrashExplorer:
             pairs: Whether whoever comes after it dies too, at each of their stops.
             case: One of `cases()`; all of them if left out.
         """
-        with _silence():
+        with silence():
             crashes = self._crashes(pairs=pairs)
             return Report.of(crashes.run(*(CASES if case is None else [case])))
 
@@ -105,7 +105,7 @@ def _named(given: str | T, known: dict[str, T], field: str) -> T:
 
 
 @contextmanager
-def _silence() -> Generator[None]:
+def silence() -> Generator[None]:
     """What goes wrong here is no news for anybody's log."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)

@@ -19,7 +19,8 @@ class Outcome:
     What one world came to.
 
     Attributes:
-        replay: What repeats it: a seed's number, or the name of a crash.
+        replay: What repeats it: a seed's number, or the name of a crash or a route.
+        option: Which option takes that name, where it is not told by the name.
         profile: The processor, by its name; "" for one that was passed.
         broken: What did not hold, in words; empty where all did.
         operations: How many operations were asked for.
@@ -37,9 +38,10 @@ class Outcome:
     reviewed: int = 0
     faults: Counter[str] = field(default_factory=Counter[str])
     history: tuple[str, ...] = field(default=(), repr=False)
+    option: str = ""
 
     def __str__(self) -> str:
-        option = "--seed" if self.replay.isdecimal() else "--crash"
+        option = self.option or ("--seed" if self.replay.isdecimal() else "--crash")
         profile = f" --profile {self.profile}" if self.profile else ""
         said = "".join(f"\n    {what}" for what in self.broken)
         return f"{option} '{self.replay}'{profile}{said}"

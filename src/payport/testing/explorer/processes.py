@@ -19,9 +19,11 @@ from payport.client.refunds import AsyncRefunds
 from payport.client.runners import AsyncRunner
 from payport.client.webhooks import AsyncWebhooks
 from payport.operations.plan import JournalSettings
+from payport.operations.routed import RoutedSession
 from payport.operations.session import Session
 from payport.operations.steps import AsyncPorts, Steps, drive_async
 from payport.providers.retries import DEFAULT_RETRIES, RetryPolicy
+from payport.providers.routing.router import AsyncRouter
 from payport.testing.explorer.tasks import Pause, Point, reach
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from payport.testing.clock import FakeClock
     from payport.webhooks.handlers import Handlers
 
-__all__ = ["SCOPE", "MachineClock", "Process"]
+__all__ = ["SCOPE", "MachineClock", "Process", "Turns"]
 
 T = TypeVar("T")
 
@@ -73,11 +75,36 @@ class MachineClock:
         await reach(Pause(Point.ASLEEP, seconds=max(0.0, seconds)))
 
 
+class Turns:
+    """
+    The rate of a process, as its gate asks for it: all turns are free, or none is until a moment.
+
+    Attributes:
+        free_at: When the next turn is free, by the monotonic clock.
+        spare: So many more turns are free before.
+    """
+
+    def __init__(self, clock: MachineClock) -> None:
+        self._clock = clock
+        self.free_at: float = 0.0
+        self.spare: int = 0
+
+    def left(self) -> float:
+        """See `Pace`."""
+        return 0.0 if self.spare else max(0.0, self.free_at - self._clock.monotonic())
+
+    def wait(self) -> float:
+        """See `Pace`."""
+        left = self.left()
+        self.spare = max(0, self.spare - 1)
+        return left
+
+
 class _Runner(AsyncRunner):
     """Carries steps out without an event loop or threads: whoever holds the task is the loop."""
 
     def __init__(
-        self, store: AsyncStore, provider: AsyncPaymentProvider, clock: MachineClock
+        self, store: AsyncStore, provider: AsyncPaymentProvider | AsyncRouter, clock: MachineClock
     ) -> None:
         super().__init__(store, provider, clock)
         self.ports = AsyncPorts(store, provider, clock.asleep)
@@ -93,13 +120,14 @@ class Process:
     Attributes:
         alive: Whether it was not killed.
         elsewhere: Whether it is at another account or provider than the others.
+        turns: When it may send.
     """
 
     def __init__(
         self,
         name: str,
         *,
-        provider: AsyncPaymentProvider,
+        provider: AsyncPaymentProvider | AsyncRouter,
         store: AsyncStore,
         clock: MachineClock,
         handlers: Handlers,
@@ -117,12 +145,29 @@ class Process:
             retries=_NO_JITTER,
             on_events=handlers.subscribe,
         )
-        self.session: Session = Session(settings=settings, provider=provider, handlers=handlers)
+        self.turns: Turns = Turns(clock)
+        self.session: Session = _session(settings, provider, handlers)
+        for line in self.session.lines:
+            line.gate.pace = self.turns
         runner: Any = _Runner(store, provider, clock)
         self.payments: AsyncPayments = AsyncPayments(self.session, runner)
         self.refunds: AsyncRefunds = AsyncRefunds(self.session, runner)
         self.operations: AsyncOperations = AsyncOperations(self.session, runner)
         self.webhooks: AsyncWebhooks = AsyncWebhooks(self.session, runner)
 
+    def hurry(self, seconds: float, *, spare: int = 0) -> None:
+        """Let what it sends wait for its turn for so long, but for so many requests before."""
+        self.turns.free_at = self.clock.monotonic() + seconds
+        self.turns.spare = spare
+
     def __repr__(self) -> str:
         return self.name
+
+
+def _session(
+    settings: JournalSettings, provider: AsyncPaymentProvider | AsyncRouter, handlers: Handlers
+) -> Session:
+    if isinstance(provider, AsyncRouter):
+        each = dict.fromkeys(provider.providers, settings)
+        return RoutedSession(settings=each, router=provider, handlers=handlers)
+    return Session(settings=settings, provider=provider, handlers=handlers)

@@ -1,5 +1,5 @@
 """
-Which processor a world stands in front of: three kinds of the fake, and Stripe's real wire.
+Which processor a world stands in front of: four kinds of the fake, Stripe's and Adyen's wire.
 
 A processor is whatever a `Harness` of `payport.testing.provider_contract` is: whoever has one for
 the contract has one for the explorer.
@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from payport.testing._provider_contract.fake_harness import FakeHarness
 from payport.testing._provider_contract.harness import Rig
-from payport.testing.bank.behaviour import adyen_like, keyless, stripe_like
+from payport.testing.bank.behaviour import (
+    adyen_like,
+    keyless,
+    redirecting,
+    stripe_like,
+)
 
 if TYPE_CHECKING:
     from payport.providers.deliveries import WebhookRequest
@@ -112,11 +117,66 @@ class _Stripe:
             made.close()
 
 
-#: Stripe's keys live a day and remember errors; Adyen's a week, and nothing can be read; the last
-#: one has no keys. "stripe" is the adapter itself.
+class _Adyen:
+    """`AdyenProvider` in front of an `AdyenSimulator`, over its real wire."""
+
+    def __init__(self) -> None:
+        from payport.testing.adyen_simulator.simulator import AdyenSimulator  # noqa: PLC0415
+
+        self._simulator = AdyenSimulator(several_captures=True)
+        self._made: list[Any] = []
+        self.bank: Bank = self._simulator.bank
+        self.clock: FakeClock = self._simulator.clock
+
+    def make(self) -> Rig:
+        """See `Processor.make`."""
+        import httpx  # noqa: PLC0415 - only where Adyen is asked for
+
+        from payport.providers.adyen import AdyenProvider  # noqa: PLC0415
+        from payport.testing.adyen_simulator import MERCHANT_ACCOUNT  # noqa: PLC0415
+
+        script = self._simulator.new_script()
+        client = httpx.Client(transport=self._simulator.transport(script))
+        provider = AdyenProvider(
+            api_key="the_explorers_api_key",
+            merchant_account=MERCHANT_ACCOUNT,
+            environment="test",
+            webhook_secrets=self.bank.signing_secrets,
+            multicapture=True,
+            return_url="https://shop.invalid/back",
+            http_client=client,
+        )
+        self._made += provider, client
+        return Rig(provider=provider, subject=provider, script=script, sent=())
+
+    def webhooks(self) -> Sequence[WebhookRequest]:
+        """See `Processor.webhooks`."""
+        return self._simulator.webhooks()
+
+    def sign(self, body: bytes) -> WebhookRequest:
+        """See `Processor.sign`. The signatures are in the body, and are for ever."""
+        from payport.providers.deliveries import WebhookRequest  # noqa: PLC0415
+
+        return WebhookRequest(body=body, headers={})
+
+    def token(self, token: str) -> str | None:
+        """See `Processor.token`."""
+        return token.replace("_", "").upper()
+
+    def close(self) -> None:
+        """See `Processor.close`."""
+        for made in self._made:
+            made.close()
+
+
+#: Stripe's keys live a day and remember errors; Adyen's a week, and nothing can be read; the other
+#: two have no keys, and the last sends webhooks that prove nothing. "stripe" and "adyen" are the
+#: adapters themselves.
 PROFILES: Final[dict[str, MakeProcessor]] = {
     "stripe_like": lambda: FakeHarness(stripe_like()),
     "adyen_like": lambda: FakeHarness(adyen_like()),
     "keyless": lambda: FakeHarness(keyless()),
+    "redirecting": lambda: FakeHarness(redirecting()),
     "stripe": _Stripe,
+    "adyen": _Adyen,
 }

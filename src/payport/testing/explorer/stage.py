@@ -119,6 +119,7 @@ _WRITES = frozenset(
         "insert_operation",
         "save_operation",
         "swap_operation",
+        "reroute_operation",
         "save_payment",
         "add_resolution",
         "add_events",

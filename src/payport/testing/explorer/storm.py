@@ -31,6 +31,8 @@ _LONGEST: Final = 1_200
 
 #: Seconds that a process is paused for, or that pass at once for all.
 _PAUSES: Final = (2.0, 12.0, 60.0)
+#: Seconds until a process has a turn to send; the last is longer than a caller waits.
+_HURRIES: Final = (0.5, 5.0, 15.0, 30.0)
 _LEAPS: Final = (12.0, 70.0, 1_200.0, 7_200.0, 90_000.0)
 #: How wrong a machine's clock may be, in seconds.
 _SKEWS: Final = (-10_800.0, -400.0, -60.0, 0.0, 60.0, 400.0, 10_800.0)
@@ -149,6 +151,11 @@ class Storm:
         task.wakes_at = self.world.clock.monotonic() + self._random.choice(_PAUSES)
         return int(task.at.point is not Point.BEGIN)
 
+    def hurry(self) -> int:
+        """A process has no turn left, and what it sends has to wait."""
+        self._random.choice(self._processes).hurry(self._random.choice(_HURRIES))
+        return 1
+
     def leap(self) -> int:
         """Time passes for everybody."""
         self.world.clock.advance(self._random.choice(_LEAPS))
@@ -216,6 +223,7 @@ _WISHES: Final = 0.06
 _HAPPENINGS: Final[dict[str, tuple[int, Callable[[Storm], int]]]] = {
     "crash": (4, Storm.crash),
     "paused sender": (3, Storm.pause),
+    "no turn free": (4, Storm.hurry),
     "time passes": (2, Storm.leap),
     "clock jumps": (1, Storm.skew),
     "asked twice at once": (2, Storm.ask_twice),

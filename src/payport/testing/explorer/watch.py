@@ -27,14 +27,17 @@ if TYPE_CHECKING:
     from payport.testing.clock import FakeClock
     from payport.testing.explorer.network import Network
 
-__all__ = ["Watch", "is_declined"]
+__all__ = ["NEVER_SENT", "Watch", "is_declined"]
 
 _WITHOUT_EFFECT: Final = frozenset(
     {OperationState.NO_EFFECT, OperationState.ABANDONED, OperationState.REJECTED}
 )
 #: What writes a row of the journal.
-_ROWS: Final = frozenset({"insert_operation", "save_operation", "swap_operation"})
-_NEVER_SENT: Final = frozenset(
+_ROWS: Final = frozenset(
+    {"insert_operation", "save_operation", "swap_operation", "reroute_operation"}
+)
+#: States of a row for which no request may be on the wire.
+NEVER_SENT: Final = frozenset(
     {OperationState.PREPARED, OperationState.ABANDONED, OperationState.NO_EFFECT}
 )
 
@@ -111,7 +114,7 @@ class Watch:
         self, task: Task, before: OperationRecord | None, after: OperationRecord
     ) -> str | None:
         begun = after.state is OperationState.SENT
-        never = before is None or before.state in _NEVER_SENT
+        never = before is None or before.state in NEVER_SENT
         if begun and never and task.role is not Role.CALLER:
             return "an operation that was never sent was begun by nobody who asked for it"
         return None
@@ -150,7 +153,7 @@ class Watch:
         """Look at a request that is written to the wire at this moment."""
         row = self._store.transact(lambda tx: tx.operation_by_key(key))
         what = f"{command.operation} by {task}"
-        if row is None or row.state in _NEVER_SENT or row.first_sent_at is None:
+        if row is None or row.state in NEVER_SENT or row.first_sent_at is None:
             self.breaks(f"a request was sent without a committed row that says so ({what})")
             return
         here = (task.process.session.spec.name, task.process.session.known_account)

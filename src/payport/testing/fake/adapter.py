@@ -26,7 +26,8 @@ from payport.providers.commands import (
     Lookup,
     Operation,
 )
-from payport.providers.deliveries import Delivery, Statement, WebhookRequest
+from payport.providers.deliveries import Delivery, Statement, Subject, WebhookRequest
+from payport.providers.events import EventsAdapter, EventsPage, EventsQuery
 from payport.providers.exchange import Exchange, Request
 from payport.providers.listings import FactsPage, ListingAdapter, PaymentsQuery, RefundsQuery
 from payport.providers.outcomes import Account, Failure, Outcome
@@ -34,14 +35,17 @@ from payport.providers.spec import Capability, ProviderSpec
 from payport.providers.webhook_secrets import WebhookSecret
 from payport.testing.fake.answers import (
     document_from,
+    events_from,
     failure_from,
     outcome_from,
     page_from,
+    payout_statement_from,
     time_in,
 )
 from payport.testing.fake.webhooks import (
     deliveries_from,
     envelope_in,
+    hint_from,
     signed_by,
     statements_from,
 )
@@ -63,7 +67,7 @@ _SEARCHED: Final[Mapping[Operation, str]] = {
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
-class FakeAdapter(ListingAdapter):
+class FakeAdapter(ListingAdapter, EventsAdapter):
     """
     Speaks the bank's wire.
 
@@ -153,11 +157,7 @@ class FakeAdapter(ListingAdapter):
     def list_payments(self, query: PaymentsQuery) -> Exchange[FactsPage | Failure]:
         """See `ListsPayments.list_payments`."""
         self._needs(Capability.LIST_PAYMENTS, "list_payments")
-        asked = {
-            "from": query.created_from.isoformat() if query.created_from else None,
-            "before": query.created_before.isoformat() if query.created_before else None,
-            "customer": query.customer,
-        }
+        asked = {**_bounds(query), "customer": query.customer}
         return self._lists("/payments", asked, query)
 
     def list_refunds(self, query: RefundsQuery) -> Exchange[FactsPage | Failure]:
@@ -166,13 +166,33 @@ class FakeAdapter(ListingAdapter):
         target = f"/payments/{_safe(query.payment_ref)}/refunds"
         return self._lists(target, {}, query)
 
+    def list_events(self, query: EventsQuery) -> Exchange[EventsPage | Failure]:
+        """See `ListsEvents.list_events`."""
+        self._needs(Capability.LIST_EVENTS, "list_events")
+        return self._told(_page_of("/events", _bounds(query), query))
+
+    def _told(self, target: str) -> Exchange[EventsPage | Failure]:
+        return events_from((yield _read("list_events", target)))
+
+    def retrieve_subject(self, subject: Subject) -> Exchange[Statement | Failure]:
+        """See `ReadsSubjects.retrieve_subject`. The bank's are payouts."""
+        self._needs(Capability.RETRIEVE_SUBJECT, "retrieve_subject")
+        return self._payout(f"/payouts/{_safe(subject.ref)}")
+
+    def _payout(self, target: str) -> Exchange[Statement | Failure]:
+        return payout_statement_from((yield _read("retrieve_subject", target)))
+
     def parse_webhook(self, request: WebhookRequest, *, now: datetime) -> tuple[Delivery, ...]:
         """See `ReceivesWebhooks.parse_webhook`."""
+        if not self.spec.signs_webhooks:
+            return (hint_from(envelope_in(request.body), now),)
         secret = signed_by(request, self._webhook_secrets, now)
         return deliveries_from(envelope_in(request.body), secret)
 
     def read_webhook(self, body: bytes) -> tuple[Statement, ...]:
         """See `ReceivesWebhooks.read_webhook`."""
+        if not self.spec.signs_webhooks:
+            return (Statement(needs_fetch=True),)
         return statements_from(envelope_in(body))
 
     def _needs(self, capability: Capability, operation: str) -> None:
@@ -192,21 +212,35 @@ class FakeAdapter(ListingAdapter):
         return outcome_from(response, reads=False)
 
     def _reads(self, operation: str, target: str, *, tag: str | None = None) -> Exchange[Outcome]:
-        request = Request(operation=operation, method="GET", target=target, mutates=False)
-        response = yield request
+        response = yield _read(operation, target)
         return outcome_from(response, reads=True, tag=tag)
 
     def _lists(
         self, path: str, asked: Mapping[str, str | None], query: PaymentsQuery | RefundsQuery
     ) -> Exchange[FactsPage | Failure]:
-        cursor = None if query.after is None else _safe(query.after, "cursor")
-        fields = {**asked, "after": cursor, "limit": str(query.limit)}
-        told = urlencode({name: value for name, value in fields.items() if value is not None})
         operation = "list_payments" if isinstance(query, PaymentsQuery) else "list_refunds"
-        response = yield Request(
-            operation=operation, method="GET", target=f"{path}?{told}", mutates=False
-        )
+        response = yield _read(operation, _page_of(path, asked, query))
         return page_from(response)
+
+
+def _read(operation: str, target: str) -> Request:
+    return Request(operation=operation, method="GET", target=target, mutates=False)
+
+
+def _page_of(
+    path: str, asked: Mapping[str, str | None], query: PaymentsQuery | RefundsQuery | EventsQuery
+) -> str:
+    cursor = None if query.after is None else _safe(query.after, "cursor")
+    fields = {**asked, "after": cursor, "limit": str(query.limit)}
+    told = urlencode({name: value for name, value in fields.items() if value is not None})
+    return f"{path}?{told}"
+
+
+def _bounds(query: PaymentsQuery | EventsQuery) -> dict[str, str | None]:
+    return {
+        "from": query.created_from.isoformat() if query.created_from else None,
+        "before": query.created_before.isoformat() if query.created_before else None,
+    }
 
 
 def _terms(command: CreatePayment | ConfirmPayment, key: str) -> dict[str, Any]:

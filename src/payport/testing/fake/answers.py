@@ -11,16 +11,26 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, cast
 
-from payport.domain.errors import InvalidRequest
+from payport.domain.errors import InvalidRequest, WebhookRejected
 from payport.domain.outcomes import FailureKind
 from payport.domain.sensitive import redact
+from payport.providers.deliveries import Statement
+from payport.providers.events import EventsPage, ToldEvent
 from payport.providers.exchange import Response
 from payport.providers.listings import FactsPage
 from payport.providers.outcomes import Answer, Failure, Outcome
-from payport.testing.fake.facts import facts_from, moment_from
+from payport.testing.fake.facts import facts_from, moment_from, payout_from
 from payport.testing.fake.outbox import API_VERSION
+from payport.testing.fake.webhooks import deliveries_from
 
-__all__ = ["document_from", "failure_from", "outcome_from", "page_from"]
+__all__ = [
+    "document_from",
+    "events_from",
+    "failure_from",
+    "outcome_from",
+    "page_from",
+    "payout_statement_from",
+]
 
 #: What an answer without facts proves, by status and the bank's code. Nothing else proves anything.
 _FAILURES: Final[Mapping[tuple[int, str], FailureKind]] = {
@@ -39,6 +49,7 @@ _BY_STATUS: Final[Mapping[int, FailureKind]] = {
 _ANSWERS: Final = frozenset({200, 402})
 
 _decode = json.JSONDecoder().decode
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 #: What a document raises that is not one.
 UNREADABLE: Final = (AttributeError, KeyError, TypeError, ValueError, InvalidRequest)
@@ -91,6 +102,37 @@ def page_from(response: Response) -> FactsPage | Failure:
     return FactsPage(
         items=items, next_cursor=following, request_id=response.headers.get("request-id")
     )
+
+
+def events_from(response: Response) -> EventsPage | Failure:
+    """A page of what the bank told; a failure where it, or an envelope on it, cannot be read."""
+    document = document_from(response)
+    if response.status not in _ANSWERS or "error" in document:
+        return failure_from(response, document)
+    try:
+        items = tuple([_event(envelope) for envelope in document["items"]])
+        following = document["next"]
+    except (*UNREADABLE, WebhookRejected) as error:
+        return _unreadable(response, error)
+    return EventsPage(
+        items=items, next_cursor=following, request_id=response.headers.get("request-id")
+    )
+
+
+def _event(envelope: Mapping[str, Any]) -> ToldEvent:
+    (delivery,) = deliveries_from(envelope)
+    return ToldEvent(delivery=delivery, body=_encode(envelope).encode())
+
+
+def payout_statement_from(response: Response) -> Statement | Failure:
+    """What is true of a payout."""
+    document = document_from(response)
+    if response.status not in _ANSWERS or "error" in document:
+        return failure_from(response, document)
+    try:
+        return Statement(payout=payout_from(document))
+    except UNREADABLE as error:
+        return _unreadable(response, error)
 
 
 def time_in(response: Response) -> datetime | None:

@@ -14,7 +14,8 @@ from payport.testing.bank.bank import Bank
 from payport.testing.bank.records import Order, Payment, Refused, State
 from payport.testing.bank.vault import MICROSECOND
 from payport.testing.fake.documents import Documents
-from payport.testing.fake.pages import listed_payments, page
+from payport.testing.fake.outbox import Outbox
+from payport.testing.fake.pages import listed_events, listed_payments, page
 from payport.testing.script import As, Declined
 
 __all__ = ["Answered", "Desk"]
@@ -27,14 +28,16 @@ Outcome: TypeAlias = Declined | As | None
 
 _PAYMENT = re.compile(r"/payments/(\w+)(?:/(\w+))?")
 _REFUND = re.compile(r"/refunds/(\w+)")
+_PAYOUT = re.compile(r"/payouts/(\w+)")
 
 
 class Desk:
     """Serves requests. Whoever calls it holds the bank's lock."""
 
-    def __init__(self, bank: Bank, documents: Documents) -> None:
+    def __init__(self, bank: Bank, documents: Documents, outbox: Outbox) -> None:
         self._bank = bank
         self._documents = documents
+        self._outbox = outbox
         behaviour = bank.behaviour
         self._declines_with = behaviour.declines_with
         self._search_lag = behaviour.search_lag // MICROSECOND
@@ -126,6 +129,12 @@ class Desk:
             if refund[1] not in bank.vault.refunds:
                 raise Refused("no_such_refund", "There is no such refund.", status=404)
             return 200, self._documents.of_refund(*bank.vault.refunds[refund[1]])
+        payout = _PAYOUT.fullmatch(target)
+        if payout is not None:
+            self._check(Capability.RETRIEVE_SUBJECT)
+            if payout[1] not in bank.vault.payouts:
+                raise Refused("no_such_payout", "There is no such payout.", status=404)
+            return 200, self._documents.of_payout(bank.vault.payouts[payout[1]])
         parts = urlsplit(target)
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         if parts.path == "/search":
@@ -134,8 +143,12 @@ class Desk:
         return self._list(parts.path, query)
 
     def _list(self, path: str, query: Mapping[str, str]) -> Answered:
-        """A page of all payments, or of the refunds of one; newest first."""
+        """A page of all payments, of the refunds of one, or of what was told; newest first."""
         match = _PAYMENT.fullmatch(path)
+        if path == "/events":
+            self._check(Capability.LIST_EVENTS)
+            found = listed_events(self._bank, self._outbox, query)
+            return 200, page(found, query, self._outbox.envelope)
         if path == "/payments":
             self._check(Capability.LIST_PAYMENTS)
             return 200, page(listed_payments(self._bank, query), query, self._documents.whole)

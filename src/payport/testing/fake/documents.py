@@ -19,6 +19,7 @@ from payport.testing.bank.records import (
     Change,
     Dispute,
     Payment,
+    Payout,
     Refund,
 )
 from payport.testing.tokens import Challenge
@@ -82,9 +83,24 @@ class Documents:
         document["disputes"] = [self._dispute(payment, dispute)]
         return document
 
+    def of_payout(self, payout: Payout) -> dict[str, Any]:
+        """A payout, which is of no payment."""
+        return {
+            "ref": payout.ref,
+            "status": payout.state,
+            "amount": payout.amount,
+            "currency": payout.currency,
+            "arrives": self.told(payout.arrives),
+            "failure": payout.failure,
+            "itemized": payout.itemized,
+            "at": self.told(payout.updated),
+        }
+
     def of_change(self, change: Change) -> dict[str, Any]:
         """What changed, without credentials."""
         payment = change.payment
+        if change.payout is not None:
+            return self.of_payout(change.payout)
         if payment is None:
             return dict(change.details)
         effect = change.effects[0] if change.effects else None

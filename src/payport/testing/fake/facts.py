@@ -26,10 +26,11 @@ from payport.domain.facts import (
     RefundStatus,
 )
 from payport.domain.money import Money
+from payport.domain.payout import PayoutFact, PayoutStatus
 from payport.domain.secrets import Sealed
 from payport.testing.bank.vault import moment
 
-__all__ = ["decline_from", "facts_from", "moment_from"]
+__all__ = ["decline_from", "facts_from", "moment_from", "payout_from"]
 
 _ATTEMPTS: Final[Mapping[str, AttemptStatus]] = {
     "open": AttemptStatus.REQUIRES_PAYMENT_METHOD,
@@ -60,6 +61,13 @@ _DISPUTES: Final[Mapping[str, DisputeStatus]] = {
     "examined": DisputeStatus.UNDER_REVIEW,
     "won": DisputeStatus.WON,
     "lost": DisputeStatus.LOST,
+}
+_PAYOUTS: Final[Mapping[str, PayoutStatus]] = {
+    "asked": PayoutStatus.PENDING,
+    "sent": PayoutStatus.IN_TRANSIT,
+    "paid": PayoutStatus.PAID,
+    "voided": PayoutStatus.CANCELED,
+    "bounced": PayoutStatus.FAILED,
 }
 _REASONS: Final[Mapping[str, DeclineReason]] = {
     reason.value: reason for reason in DeclineReason if reason is not DeclineReason.UNKNOWN
@@ -177,4 +185,18 @@ def _dispute(ref: str, told: Mapping[str, Any], sealed: Sealed[Any]) -> DisputeF
         reason_code=told["reason"],
         respond_by=moment_from(told["respond_by"]),
         raw=sealed,
+    )
+
+
+def payout_from(document: Mapping[str, Any]) -> PayoutFact:
+    """What a document about a payout says. Raises as `facts_from`."""
+    return PayoutFact(
+        ref=document["ref"],
+        status=_PAYOUTS.get(document["status"], PayoutStatus.UNKNOWN),
+        amount=Money(document["amount"], document["currency"]),
+        at=moment_from(document["at"]),
+        arrives_on=moment_from(document["arrives"]).date(),
+        failure_code=document["failure"],
+        is_reconciled=document["itemized"],
+        raw=Sealed(document),
     )

@@ -26,6 +26,7 @@ __all__ = [
     "MOST_SIGNATURES",
     "SIGNATURE_HEADER",
     "WEBHOOK_URL",
+    "Kept",
     "Outbox",
     "signature",
 ]
@@ -52,6 +53,23 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
     return hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
+class Kept:
+    """
+    Something that was told.
+
+    Attributes:
+        ref: The statement's id.
+        created: The second in which it happened.
+    """
+
+    __slots__ = ("created", "ref", "statement")
+
+    def __init__(self, statement: _Statement) -> None:
+        self.statement: _Statement = statement
+        self.ref: str = statement[0]
+        self.created: int = statement[2]
+
+
 class Outbox:
     """What is to be delivered. Shared by all providers in front of one bank."""
 
@@ -59,12 +77,23 @@ class Outbox:
         self._bank = bank
         self._documents = documents
         self._pending: deque[_Statement] = deque()
+        self._kept: list[_Statement] = []
 
     def add(self, change: Change) -> None:
         """Write a statement down. Called by the bank, with its lock held."""
         document = self._documents.of_change(change)
         ref = self._bank.vault.new_ref("be")
-        self._pending.append((ref, str(change.what), change.at // _SECOND, document))
+        statement = (ref, str(change.what), change.at // _SECOND, document)
+        self._pending.append(statement)
+        self._kept.append(statement)
+
+    def kept(self) -> Sequence[Kept]:
+        """All that was ever told, the newest first, whether it was taken or not."""
+        return [Kept(statement) for statement in reversed(self._kept)]
+
+    def envelope(self, kept: Kept) -> dict[str, Any]:
+        """Something that was told, as a webhook tells it."""
+        return self._envelope([kept.statement], API_VERSION)
 
     def take(
         self, *, duplicate: int = 0, shuffle: int | None = None, api_version: str = API_VERSION
@@ -80,16 +109,18 @@ class Outbox:
         with self._bank.open():
             pending = list(self._pending)
             self._pending.clear()
+        if not self._bank.behaviour.signs_webhooks:
+            requests = [_hint(document) for _, _, _, document in pending if "ref" in document]
+            return _carried(requests, duplicate, shuffle)
         size = self._bank.behaviour.batches
         batches = [pending[at : at + size] for at in range(0, len(pending), size)]
         requests = [self._signed(self._body(batch, api_version)) for batch in batches]
-        requests = [request for request in requests for _ in range(1 + duplicate)]
-        if shuffle is not None:
-            # Chance that a test can repeat, not chance that anybody's money depends on.
-            random.Random(shuffle).shuffle(requests)  # noqa: S311
-        return requests
+        return _carried(requests, duplicate, shuffle)
 
     def _body(self, statements: Sequence[_Statement], api_version: str) -> bytes:
+        return _encode(self._envelope(statements, api_version)).encode()
+
+    def _envelope(self, statements: Sequence[_Statement], api_version: str) -> dict[str, Any]:
         live = self._bank.environment is Environment.LIVE
         envelope: dict[str, Any] = {"api_version": api_version, "account": self._bank.account}
         if self._bank.behaviour.batches > 1:
@@ -98,7 +129,7 @@ class Outbox:
             envelope["items"] = [_told(statement) for statement in statements]
         else:
             envelope |= {"livemode": live, "id": statements[0][0], **_told(statements[0])}
-        return _encode(envelope).encode()
+        return envelope
 
     def _signed(self, body: bytes) -> WebhookRequest:
         timestamp = str(self._bank.vault.wall() // _SECOND)
@@ -109,6 +140,22 @@ class Outbox:
             SIGNATURE_HEADER: ",".join([f"t={timestamp}", *values]),
         }
         return WebhookRequest(body=body, headers=headers, url=WEBHOOK_URL)
+
+
+def _hint(document: dict[str, Any]) -> WebhookRequest:
+    body = _encode({"id": document["ref"]}).encode()
+    return WebhookRequest(body=body, headers={"content-type": "application/json"}, url=WEBHOOK_URL)
+
+
+def _carried(
+    requests: list[WebhookRequest], duplicate: int, shuffle: int | None
+) -> list[WebhookRequest]:
+    """Webhooks as a network carries them: as often and in the order that `take` was asked for."""
+    carried = [request for request in requests for _ in range(1 + duplicate)]
+    if shuffle is not None:
+        # Chance that a test can repeat, not chance that anybody's money depends on.
+        random.Random(shuffle).shuffle(carried)  # noqa: S311
+    return carried
 
 
 def _told(statement: _Statement) -> dict[str, Any]:

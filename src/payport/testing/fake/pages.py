@@ -8,12 +8,14 @@ from typing import Any, Final, Protocol, TypeVar
 
 from payport.testing.bank.bank import Bank
 from payport.testing.bank.records import Payment, Refused
-from payport.testing.bank.vault import micros
+from payport.testing.bank.vault import MICROSECOND, micros
+from payport.testing.fake.outbox import Kept, Outbox
 
-__all__ = ["listed_payments", "page"]
+__all__ = ["listed_events", "listed_payments", "page"]
 
 #: The most that the bank gives at once.
 _MOST: Final = 100
+_SECOND: Final = 1_000_000
 
 
 class _Kept(Protocol):
@@ -34,6 +36,19 @@ def listed_payments(bank: Bank, query: Mapping[str, str]) -> Sequence[Payment]:
         if begins is None or payment.created >= begins
         if ends is None or payment.created < ends
         if customer is None or payment.order.customer == customer
+    ]
+
+
+def listed_events(bank: Bank, outbox: Outbox, query: Mapping[str, str]) -> Sequence[Kept]:
+    """What the bank told and keeps that a query asks for, newest first."""
+    begins, ends = (_micros(query.get(name)) for name in ("from", "before"))
+    kept = bank.behaviour.events_kept
+    oldest = bank.vault.wall() - kept // MICROSECOND if kept is not None else 0
+    return [
+        event
+        for event in outbox.kept()
+        if event.created * _SECOND >= max(oldest, begins or 0)
+        if ends is None or event.created * _SECOND < ends
     ]
 
 

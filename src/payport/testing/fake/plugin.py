@@ -9,7 +9,7 @@ from payport.providers.plugins import Credential, Plugin
 from payport.testing.bank.behaviour import stripe_like
 
 if TYPE_CHECKING:
-    from payport.testing.fake_provider import FakeProvider
+    from payport.testing.fake_provider import AsyncFakeProvider, FakeProvider
 
 __all__ = ["PLUGIN"]
 
@@ -22,10 +22,23 @@ def _from_env() -> FakeProvider:
     return FakeProvider(clock=SystemClock())
 
 
+def _from_env_async() -> AsyncFakeProvider:
+    from payport.operations.clock import SystemClock  # noqa: PLC0415 - as above
+    from payport.testing.fake_provider import AsyncFakeProvider  # noqa: PLC0415 - as above
+
+    return AsyncFakeProvider(clock=SystemClock())
+
+
 def _credentials(environ: Mapping[str, str]) -> Sequence[Credential]:
     del environ
     return ()
 
 
 #: What `payport.providers` offers as `fake`.
-PLUGIN: Final = Plugin(spec=stripe_like().spec, from_env=_from_env, credentials=_credentials)
+PLUGIN: Final = Plugin(
+    spec=stripe_like().spec,
+    from_env=_from_env,
+    from_env_async=_from_env_async,
+    credentials=_credentials,
+    api=1,
+)

@@ -63,7 +63,7 @@ class FakeServer:
         self.outbox: Outbox = Outbox(bank, documents)
         self.keeps_errors: bool = behaviour.idempotency.replays_errors
         self._life = life // MICROSECOND if life is not None else None
-        self._desk = Desk(bank, documents)
+        self._desk = Desk(bank, documents, self.outbox)
         self._kept: dict[str, _Kept] = {}
         self._revoked: set[Secret] = set()
         bank.listen(self.outbox.add)

@@ -19,10 +19,17 @@ from payport.domain.errors import WebhookRejected
 from payport.domain.facts import Facts
 from payport.domain.identifiers import Environment
 from payport.domain.secrets import Sealed
-from payport.providers.deliveries import Delivery, Statement, WebhookRequest, fingerprint
+from payport.providers.deliveries import (
+    Delivery,
+    Statement,
+    Subject,
+    WebhookRequest,
+    fingerprint,
+    hint,
+)
 from payport.providers.webhook_secrets import WebhookSecret, matched_secret
 from payport.testing.bank.records import Happening
-from payport.testing.fake.facts import facts_from, moment_from
+from payport.testing.fake.facts import facts_from, moment_from, payout_from
 from payport.testing.fake.outbox import (
     API_VERSION,
     MOST_SIGNATURES,
@@ -34,6 +41,7 @@ __all__ = [
     "TOLERANCE",
     "deliveries_from",
     "envelope_in",
+    "hint_from",
     "signed_by",
     "statements_from",
     "verified",
@@ -43,14 +51,16 @@ __all__ = [
 TOLERANCE: Final = 300
 
 _TIMESTAMP = re.compile("[0-9]{1,12}")
+_REF = re.compile("[A-Za-z0-9_]{1,64}")
 _ENVIRONMENTS: Final[Mapping[object, Environment]] = {
     True: Environment.LIVE,
     False: Environment.TEST,
     "true": Environment.LIVE,
     "false": Environment.TEST,
 }
-#: Statements that payport has a meaning for. A payout has none yet.
-_MEANT: Final = frozenset(Happening) - {Happening.PAYOUT_PAID}
+#: Statements about payouts, and those about payments that payport has a meaning for.
+_PAYOUTS: Final = frozenset(what for what in Happening if what.value.startswith("payout."))
+_MEANT: Final = frozenset(Happening) - _PAYOUTS
 
 _SECOND = 1_000_000
 
@@ -132,6 +142,19 @@ def deliveries_from(envelope: Mapping[str, Any], secret: int | None = None) -> t
         raise WebhookRejected(message, operation="webhooks.receive") from error
 
 
+def hint_from(envelope: Mapping[str, Any], now: datetime) -> Delivery:
+    """
+    What a webhook of a bank that signs nothing says: which object to look at.
+
+    Raises:
+        WebhookRejected: It names none, or says more.
+    """
+    ref = envelope.get("id")
+    if len(envelope) != 1 or not isinstance(ref, str) or not _REF.fullmatch(ref):
+        _reject("a hint holds an id and nothing else")
+    return hint(ref, now)
+
+
 def statements_from(envelope: Mapping[str, Any]) -> tuple[Statement, ...]:
     """What the deliveries of an envelope say. Raises anything for what cannot be read."""
     version = envelope["api_version"]
@@ -169,10 +192,22 @@ def _delivery(
 
 def _statement(statement: Mapping[str, Any], version: str) -> Statement:
     kind, document = statement["type"], statement["data"]
+    if kind in _PAYOUTS:
+        return _payout(document, version)
     facts = _facts(kind, document, version)
     return Statement(
         facts=facts,
         needs_fetch=facts is not None and version != API_VERSION,
+        raw=Sealed(document),
+    )
+
+
+def _payout(document: Mapping[str, Any], version: str) -> Statement:
+    trusted = version == API_VERSION
+    return Statement(
+        payout=payout_from(document) if trusted else None,
+        subject=Subject(kind="payout", ref=document["ref"]),
+        needs_fetch=not trusted,
         raw=Sealed(document),
     )
 

@@ -6,8 +6,8 @@ Stripe in memory, for tests: the real wire format at the pinned API version.
 
 from __future__ import annotations
 
+from payport.testing.simulation.wire import HttpRequest
 from payport.testing.stripe_simulator.events import API_VERSION
 from payport.testing.stripe_simulator.simulator import SIGNING_SECRET, StripeSimulator
-from payport.testing.stripe_simulator.wire import HttpRequest
 
 __all__ = ["API_VERSION", "SIGNING_SECRET", "HttpRequest", "StripeSimulator"]

@@ -8,9 +8,9 @@ from datetime import timedelta
 from payport.domain.identifiers import Environment
 from payport.testing.bank.bank import Bank
 from payport.testing.bank.records import Refused
+from payport.testing.simulation.documents import encode
 from payport.testing.stripe_simulator.asking import Ask, Outcome, refused
 from payport.testing.stripe_simulator.cards import STRIPE_CARDS
-from payport.testing.stripe_simulator.documents import encode
 from payport.testing.stripe_simulator.effects import Effects
 from payport.testing.stripe_simulator.errors import Doc
 from payport.testing.stripe_simulator.events import Events
@@ -20,6 +20,7 @@ from payport.testing.stripe_simulator.methods_desk import MethodsDesk
 from payport.testing.stripe_simulator.objects import Payments
 from payport.testing.stripe_simulator.parameters import PARAMETERS
 from payport.testing.stripe_simulator.payments_desk import PaymentsDesk
+from payport.testing.stripe_simulator.payouts_desk import PayoutsDesk
 from payport.testing.stripe_simulator.reads_desk import ReadsDesk
 from payport.testing.stripe_simulator.refunds_desk import RefundsDesk
 from payport.testing.stripe_simulator.routes import ROUTES, Route
@@ -44,14 +45,18 @@ class Desks:
         self.memory: Memory = memory
         payments = Payments(memory, live=live)
         effects = Effects(memory, live=live)
-        events = Events(memory, payments, effects, live=live)
+        payouts = PayoutsDesk(memory, effects, live=live)
+        events = Events(memory, payments, effects, payouts, live=live)
         self.events: Events = events
         methods = MethodsDesk(memory, effects, events, live=live)
-        self._reads = ReadsDesk(memory, payments, effects, events, live=live, search_lag=search_lag)
+        self._reads = ReadsDesk(
+            memory, payments, effects, events, payouts, live=live, search_lag=search_lag
+        )
         desks = (
             PaymentsDesk(bank, memory, payments, methods),
             RefundsDesk(bank, memory, effects),
             methods,
+            payouts,
             self._reads,
         )
         self._serve: dict[str, Callable[[Ask], Doc]] = {

@@ -43,6 +43,7 @@ _TYPES: Final = {
     EntryKind.DISPUTE: ("adjustment", "dispute", "dp"),
     EntryKind.DISPUTE_REVERSAL: ("adjustment", "dispute_reversal", "dp"),
     EntryKind.PAYOUT: ("payout", "payout", "po"),
+    EntryKind.PAYOUT_FAILURE: ("payout_failure", "payout_reversal", "po"),
 }
 _EVIDENCE: Final = (
     *("access_activity_log", "billing_address", "cancellation_policy"),

@@ -7,12 +7,11 @@ elsewhere: a client decides by status, type and code. https://docs.stripe.com/er
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
+
+from payport.testing.simulation.documents import Doc
 
 __all__ = ["ApiError", "Doc", "invalid", "missing", "unexpected_state"]
-
-#: A JSON object.
-Doc: TypeAlias = dict[str, Any]
 
 _DOCS: Final = "https://stripe.com/docs/error-codes/"
 _ELSEWHERE: Final = (

@@ -7,9 +7,9 @@ An event holds the object as it was when it happened, as text: nobody changes wh
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from payport.testing.bank.records import (
     Change,
@@ -20,14 +20,15 @@ from payport.testing.bank.records import (
     RefundState,
     State,
 )
+from payport.testing.simulation.documents import encode
 from payport.testing.stripe_simulator.amounts import to_wire
 from payport.testing.stripe_simulator.cards import refusal
-from payport.testing.stripe_simulator.documents import encode
 from payport.testing.stripe_simulator.effects import Effects
 from payport.testing.stripe_simulator.errors import Doc
 from payport.testing.stripe_simulator.memory import Intent, Memory, stripe_id
 from payport.testing.stripe_simulator.methods import payment_method
 from payport.testing.stripe_simulator.objects import Payments, last_error, refunded
+from payport.testing.stripe_simulator.payouts_desk import PayoutsDesk
 
 __all__ = ["API_VERSION", "Event", "Events"]
 
@@ -85,16 +86,27 @@ class Events:
     Attributes:
         kept: All of them, oldest first.
         request: The id and key of the request that is being carried out.
+        undelivered: Says which ids of events somebody was not given.
     """
 
-    def __init__(self, memory: Memory, payments: Payments, effects: Effects, *, live: bool) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        payments: Payments,
+        effects: Effects,
+        payouts: PayoutsDesk,
+        *,
+        live: bool,
+    ) -> None:
         self._memory = memory
         self._payments = payments
         self._effects = effects
+        self._payouts = payouts
         self._live = live
         self.kept: list[Event] = []
         self.request: tuple[str | None, str | None] = (None, None)
         self.listeners: list[Callable[[Event], None]] = []
+        self.undelivered: Callable[[], Collection[str]] = frozenset
         self._on_payment: dict[str, Callable[[Intent, Change], Iterator[_Told]]] = {
             _H.PAYMENT_CREATED: self._created,
             _H.PAYMENT_CHALLENGED: self._challenged,
@@ -110,9 +122,15 @@ class Events:
 
     def on_change(self, change: Change) -> None:
         """Hear of a change. Called by the bank, with its lock held."""
+        if change.payout is not None:
+            for kind, document, previous in self._payouts.words(change.payout, change):
+                self._tell(kind, document, previous, change.at)
+            return
         payment = change.payment
         if payment is None:
-            self._tell(str(change.what), _loose(change), None, change.at)
+            # What a test announces.
+            unknown = {"object": "unknown", **change.details}
+            self._tell(str(change.what), unknown, None, change.at)
             return
         known = stripe_id("pi", payment.ref) in self._memory.intents
         intent = self._memory.intent_of(payment)
@@ -281,23 +299,3 @@ _DISPUTED: Final[dict[str, tuple[str, ...]]] = {
     _H.DISPUTE_WON: ("closed", "funds_reinstated"),
     _H.DISPUTE_LOST: ("closed",),
 }
-
-
-def _loose(change: Change) -> Doc:
-    """What is about no payment: a payout, or what a test announces."""
-    details: dict[str, Any] = dict(change.details)
-    if change.what is not _H.PAYOUT_PAID:
-        return {"object": "unknown", **details}
-    currency = str(details["currency"])
-    return {
-        "id": stripe_id("po", str(details["ref"])),
-        "object": "payout",
-        "amount": to_wire(int(details["amount"]), currency),
-        "arrival_date": change.at // _SECOND,
-        "created": change.at // _SECOND,
-        "currency": currency.lower(),
-        "livemode": False,
-        "metadata": {},
-        "status": "paid",
-        "type": "bank_account",
-    }

@@ -28,6 +28,10 @@ _EXPANDABLE: Final[Mapping[str, frozenset[str]]] = {
     ),
     "dispute": frozenset({"charge", "payment_intent"}),
     "balance_transaction": frozenset({"source"}),
+    "payout": frozenset(
+        {"balance_transaction", "destination", "failure_balance_transaction"}
+        | {"original_payout", "reversed_by"}
+    ),
     "payment_method": frozenset({"customer"}),
     "customer": frozenset(
         {"default_source", "test_clock", "+invoice_credit_balance", "+tax", "+subscriptions"}

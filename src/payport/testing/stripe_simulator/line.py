@@ -10,14 +10,15 @@ from payport.domain.frozen import FrozenMapping
 from payport.providers.exchange import Response
 from payport.testing.clock import FakeClock
 from payport.testing.script import As, Asked, Declined, Scripted
-from payport.testing.stripe_simulator.documents import encode
+from payport.testing.simulation.documents import encode
+from payport.testing.simulation.wire import HttpRequest
 from payport.testing.stripe_simulator.errors import ApiError, Doc, invalid
 from payport.testing.stripe_simulator.events import API_VERSION
 from payport.testing.stripe_simulator.forms import decode
 from payport.testing.stripe_simulator.memory import stripe_id
 from payport.testing.stripe_simulator.refusals import refusal_of
 from payport.testing.stripe_simulator.routes import route_of
-from payport.testing.stripe_simulator.wire import HttpRequest, check_whole
+from payport.testing.stripe_simulator.wire import check_whole
 
 if TYPE_CHECKING:
     from payport.testing.stripe_simulator.server import StripeServer

@@ -32,7 +32,7 @@ _SECOND: Final = 1_000_000
 #: As long as Stripe's ids are, and told apart from them at a glance.
 _MIDDLE: Final = "_3Simulated0000Bank"
 #: What the bank calls by Stripe's ids from the start.
-_OURS: Final = {"bp": "pi", "br": "re", "bd": "dp", "bu": "cus", "bm": "pm"}
+_OURS: Final = {"bp": "pi", "br": "re", "bd": "dp", "bu": "cus", "bm": "pm", "bo": "po"}
 _DEFAULT_LOOK: Final = Look()
 
 

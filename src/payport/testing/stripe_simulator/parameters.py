@@ -174,6 +174,11 @@ PARAMETERS: Final[Mapping[str, Parameters]] = {
     "list_refunds": _list(str="charge payment_intent", range="created"),
     "retrieve_dispute": Parameters(kinds=_EXPAND),
     "list_disputes": _list(str="charge payment_intent", range="created"),
+    "create_payout": Parameters(
+        kinds=_kinds(int="amount", str="currency", list="expand"), required=("amount", "currency")
+    ),
+    "retrieve_payout": Parameters(kinds=_EXPAND),
+    "list_payouts": _list(str="destination status", range="arrival_date created"),
     "balance": Parameters(kinds=_EXPAND),
     "retrieve_balance_transaction": Parameters(kinds=_EXPAND),
     "list_balance_transactions": _list(str="currency payout source type", range="created"),

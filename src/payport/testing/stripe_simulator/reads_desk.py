@@ -16,10 +16,13 @@ from payport.testing.stripe_simulator.listing import matcher, page, search_page,
 from payport.testing.stripe_simulator.memory import Charge, Intent, Memory, stripe_id
 from payport.testing.stripe_simulator.methods import payment_method
 from payport.testing.stripe_simulator.objects import Payments
+from payport.testing.stripe_simulator.payouts_desk import PayoutsDesk
 
 __all__ = ["ReadsDesk"]
 
 _SECOND: Final = 1_000_000
+#: Seconds: thirty days. https://docs.stripe.com/api/events/list
+_EVENTS_KEPT: Final = 30 * 86_400
 
 
 class ReadsDesk:
@@ -36,6 +39,7 @@ class ReadsDesk:
         payments: Payments,
         effects: Effects,
         events: Events,
+        payouts: PayoutsDesk,
         *,
         live: bool,
         search_lag: timedelta,
@@ -53,6 +57,7 @@ class ReadsDesk:
             "re": self._find_refund,
             "dp": self._find_dispute,
             "txn": self._find_transaction,
+            "po": payouts.find,
         }
 
     # -- one ------------------------------------------------------------------------------------
@@ -188,11 +193,15 @@ class ReadsDesk:
         asked: list[str] = [*params.get("types", ())]
         types = {*asked, params["type"]} if "type" in params else set(asked)
         prefixes = tuple(kind.removesuffix("*") for kind in types if kind.endswith("*"))
+        delivered, undelivered = params.get("delivery_success"), self._events.undelivered()
+        oldest = self._memory.now() - _EVENTS_KEPT
         found = [
             event
             for event in reversed(self._events.kept)
             if not types or event.type in types or (prefixes and event.type.startswith(prefixes))
             if within(event.created, params.get("created"))
+            if delivered is None or delivered is (event.id not in undelivered)
+            if event.created >= oldest
         ]
         return _page(ask, found, _id, Event.document)
 

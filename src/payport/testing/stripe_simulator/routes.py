@@ -51,6 +51,9 @@ _TABLE: Final = (
     ("POST", "refunds/:id", "update_refund", "charge_write"),
     ("GET", "disputes", "list_disputes", "dispute_read"),
     ("GET", "disputes/:id", "retrieve_dispute", "dispute_read"),
+    ("POST", "payouts", "create_payout", "payout_write"),
+    ("GET", "payouts", "list_payouts", "payout_read"),
+    ("GET", "payouts/:id", "retrieve_payout", "payout_read"),
     ("GET", "balance", "balance", "balance_read"),
     ("GET", "balance_transactions", "list_balance_transactions", "balance_read"),
     ("GET", "balance_transactions/:id", "retrieve_balance_transaction", "balance_read"),
@@ -68,9 +71,10 @@ _TABLE: Final = (
     ("POST", "payment_methods/:id/detach", "detach_method", "payment_method_write"),
 )
 #: What payport's provider protocols call it, where that is another name.
-_OPERATIONS: Final[dict[str, str]] = dict.fromkeys(
-    ("list_payments", "search_payments", "list_refunds"), "find"
-)
+_OPERATIONS: Final[dict[str, str]] = {
+    **dict.fromkeys(("list_payments", "search_payments", "list_refunds"), "find"),
+    **dict.fromkeys(("retrieve_charge", "retrieve_dispute", "retrieve_payout"), "retrieve_subject"),
+}
 
 #: All of them, by method and path.
 ROUTES: Final[dict[tuple[str, str], Route]] = {

@@ -20,13 +20,14 @@ from payport.testing.bank.bank import Bank
 from payport.testing.bank.vault import MICROSECOND, moment
 from payport.testing.faults import Fault
 from payport.testing.script import Script
+from payport.testing.simulation.wire import HttpRequest
 from payport.testing.stripe_simulator.desks import Desks
 from payport.testing.stripe_simulator.errors import Doc, invalid
 from payport.testing.stripe_simulator.line import Kept, Line
 from payport.testing.stripe_simulator.outbox import Outbox
 from payport.testing.stripe_simulator.refusals import not_permitted, too_many
 from payport.testing.stripe_simulator.routes import Route, allows, needed
-from payport.testing.stripe_simulator.wire import HttpRequest, authorized, unknown_key
+from payport.testing.stripe_simulator.wire import authorized, unknown_key
 
 __all__ = ["StripeServer"]
 

@@ -13,34 +13,25 @@ and by each value of its metadata. It moves no money and opens no connection by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from payport.domain.errors import ConfigurationError
 from payport.domain.identifiers import Environment
 from payport.domain.secrets import Secret
 from payport.operations.clock import Clock
 from payport.providers.deliveries import WebhookRequest
-from payport.providers.exchange import Response
 from payport.testing.bank.bank import Bank
 from payport.testing.bank.behaviour import stripe_like
-from payport.testing.clock import FakeClock
-from payport.testing.script import Asked, Script, Scripted
-from payport.testing.stripe_simulator.events import API_VERSION
-from payport.testing.stripe_simulator.outbox import Endpoint, Post
+from payport.testing.simulation.simulator import Simulator
+from payport.testing.stripe_simulator.events import API_VERSION, Event
 from payport.testing.stripe_simulator.routes import MORE_OPERATIONS
 from payport.testing.stripe_simulator.server import StripeServer
-from payport.testing.stripe_simulator.wire import HttpRequest
 
 if TYPE_CHECKING:
-    from payport.testing.fake_provider import AsyncReceives, Receives
-    from payport.testing.stripe_simulator.asgi import AsgiApp
-    from payport.testing.stripe_simulator.transport import (
-        AsyncSimulatorTransport,
-        SimulatorTransport,
-    )
+    from payport.testing.simulation.asgi import AsgiApp
 
 __all__ = ["SIGNING_SECRET", "StripeSimulator"]
 
@@ -51,7 +42,7 @@ ACCOUNT: Final = "acct_simulated"
 SEARCH_LAG: Final = timedelta(minutes=1)
 
 
-class StripeSimulator:
+class StripeSimulator(Simulator[Event]):
     """
     Stripe, for tests.
 
@@ -74,6 +65,8 @@ class StripeSimulator:
         server: What answers requests.
         script: What is scripted for requests of transports that were given no script of their own.
     """
+
+    operations: ClassVar[Collection[str]] = MORE_OPERATIONS
 
     def __init__(
         self,
@@ -110,9 +103,8 @@ class StripeSimulator:
                 signing_secrets=signing_secrets or (SIGNING_SECRET,),
                 first_number=1 if first_number is None else first_number,
             )
-        self.bank = bank
         self.server: StripeServer = bank.face(StripeServer)
-        self.script: Script = self.new_script()
+        super().__init__(bank, self.server)
         if rate_limit is not None:
             self.server.rate_limit = rate_limit
 
@@ -121,42 +113,12 @@ class StripeSimulator:
 
     # -- how to reach it ------------------------------------------------------------------------
 
-    def transport(self, script: Script | None = None) -> SimulatorTransport:
-        """
-        A transport for `httpx.Client`.
-
-        Args:
-            script: What goes wrong with its requests alone; `self.script` unless passed.
-        """
-        from payport.testing.stripe_simulator.transport import (  # noqa: PLC0415 - httpx is optional
-            SimulatorTransport,
-        )
-
-        return SimulatorTransport(self.server, script or self.script)
-
-    def async_transport(self, script: Script | None = None) -> AsyncSimulatorTransport:
-        """A transport for `httpx.AsyncClient`; see `transport`."""
-        from payport.testing.stripe_simulator.transport import (  # noqa: PLC0415 - httpx is optional
-            AsyncSimulatorTransport,
-        )
-
-        return AsyncSimulatorTransport(self.server, script or self.script)
-
     def asgi(self) -> AsgiApp:
         """An ASGI application, with the control surface under `/_control/`."""
-        from payport.testing.stripe_simulator.asgi import AsgiApp  # noqa: PLC0415 - knows this class
+        from payport.testing.simulation.asgi import AsgiApp  # noqa: PLC0415 - as they are needed
+        from payport.testing.stripe_simulator.control import StripeControl  # noqa: PLC0415
 
-        return AsgiApp(self)
-
-    def handle(self, request: HttpRequest) -> Response:
-        """
-        Answer a request; what transports and the application are made of.
-
-        Raises:
-            TransportError: The script says that no whole answer comes back.
-            Crash: The script says that the client dies.
-        """
-        return self.server.handle(request, self.script)
+        return AsgiApp(self.handle, StripeControl(self))
 
     def connected(self, account: str) -> StripeSimulator:
         """
@@ -176,44 +138,9 @@ class StripeSimulator:
 
     # -- what goes wrong ------------------------------------------------------------------------
 
-    @staticmethod
-    def new_script() -> Script:
-        """A script that knows all operations, for one transport."""
-        return Script(more=MORE_OPERATIONS)
-
-    def next(self, operation: str, *scripted: Scripted) -> None:
-        """Script the next requests of an operation, one each; see `Script.next`."""
-        self.script.next(operation, *scripted)
-
-    def decide(self, function: Callable[[Asked], Scripted]) -> None:
-        """Have a function decide about every request; see `Script.decide`."""
-        self.script.decide(function)
-
-    def revoke(self, api_key: str | Secret) -> None:
-        """Answer 401 to an API key from now on."""
-        self.server.revoke(api_key)
-
     def restrict(self, api_key: str | Secret, permissions: Collection[str]) -> None:
         """Answer 403 to what a key is not permitted, such as `payment_intent_write`."""
         self.server.restrict(api_key, permissions)
-
-    def listen(self, listener: Callable[[HttpRequest], None]) -> None:
-        """Call `listener` with every request that arrives."""
-        self.server.heard.append(listener)
-
-    @property
-    def clock(self) -> FakeClock:
-        """
-        The bank's clock, for a test to advance.
-
-        Raises:
-            ConfigurationError: A clock was passed that nobody can advance.
-        """
-        clock = self.bank.clock
-        if not isinstance(clock, FakeClock):
-            message = "the clock that was passed is no FakeClock. Pass one, or none, to move time."
-            raise ConfigurationError(message, operation="StripeSimulator", field="clock")
-        return clock
 
     # -- webhooks -------------------------------------------------------------------------------
 
@@ -230,62 +157,3 @@ class StripeSimulator:
         """
         outbox = self.server.outbox
         return outbox.take(duplicate=duplicate, shuffle=shuffle, api_version=api_version)
-
-    def deliver(self, pay: Receives, *, duplicate: int = 0, shuffle: int | None = None) -> int:
-        """
-        Carry the webhooks to a `Payport` and have them processed, until there are none left.
-
-        Returns:
-            How many requests were delivered.
-        """
-        delivered = 0
-        while requests := self.webhooks(duplicate=duplicate, shuffle=shuffle):
-            for request in requests:
-                pay.webhooks.receive(body=request.body, headers=request.headers, url=request.url)
-            pay.webhooks.process_due()
-            delivered += len(requests)
-        return delivered
-
-    async def adeliver(
-        self, pay: AsyncReceives, *, duplicate: int = 0, shuffle: int | None = None
-    ) -> int:
-        """`deliver`, to an `AsyncPayport`."""
-        delivered = 0
-        while requests := self.webhooks(duplicate=duplicate, shuffle=shuffle):
-            for request in requests:
-                await pay.webhooks.receive(
-                    body=request.body, headers=request.headers, url=request.url
-                )
-            await pay.webhooks.process_due()
-            delivered += len(requests)
-        return delivered
-
-    def add_endpoint(
-        self,
-        url: str,
-        *,
-        types: Collection[str] = ("*",),
-        signing_secrets: Sequence[str | Secret] = (),
-    ) -> Endpoint:
-        """
-        Have webhooks of what happens from now on sent to an address, when `send_due` is called.
-
-        Args:
-            types: The types of event that it is sent.
-            signing_secrets: What they are signed with; the bank's secrets unless passed.
-        """
-        secrets = tuple(s if isinstance(s, Secret) else Secret(s) for s in signing_secrets)
-        endpoint = Endpoint(url=url, types=frozenset(types), secrets=secrets)
-        self.server.outbox.endpoints.append(endpoint)
-        return endpoint
-
-    def send_due(self, post: Post | None = None) -> int:
-        """
-        Send what is due by the clock to its addresses; return how many webhooks were taken.
-
-        Args:
-            post: How; over HTTP, to loopback addresses only, unless passed.
-        """
-        from payport.testing.stripe_simulator.posting import post_to_loopback  # noqa: PLC0415
-
-        return self.server.outbox.send_due(post or post_to_loopback)

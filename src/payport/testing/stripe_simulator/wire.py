@@ -1,50 +1,23 @@
-"""Requests as they came over the network, and what is said of who sent them."""
+"""Who sent a request, and whether all of it arrived."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from payport.domain.identifiers import Environment
+from payport.testing.simulation.wire import MOST_BYTES, HttpRequest
 from payport.testing.stripe_simulator.errors import ApiError, invalid
 
-__all__ = ["MOST_BYTES", "HttpRequest", "authorized", "check_whole", "unknown_key"]
-
-#: Larger bodies are nobody's form.
-MOST_BYTES: Final = 1 << 20
+__all__ = ["authorized", "check_whole", "unknown_key"]
 
 _KEY: Final = re.compile(r"(sk|rk|pk)_(test|live)_[A-Za-z0-9_]{1,255}")
 _UNAUTHORIZED: Final = 401
 _LONGEST_KEY: Final = 255
 _VERSION: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(\.[a-z_]+)?")
 _FORM: Final = "application/x-www-form-urlencoded"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpRequest:
-    """
-    A request.
-
-    Attributes:
-        target: Path and query.
-        headers: By lower-case name.
-        timeout: Seconds that the client waits.
-    """
-
-    method: str
-    target: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(default=b"", repr=False)
-    timeout: float = 30.0
-
-    @property
-    def key(self) -> str | None:
-        """The idempotency key; reads have none, whatever they say."""
-        return self.headers.get("idempotency-key") if self.method == "POST" else None
 
 
 def authorized(request: HttpRequest, environment: Environment) -> str:

@@ -1,0 +1,7 @@
+import pytest
+from simulated_adyen import Shop
+
+
+@pytest.fixture
+def shop():
+    return Shop()
