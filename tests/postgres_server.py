@@ -8,6 +8,7 @@ PostgreSQL refuses to run as root; there it runs as nobody, and no user of the m
 """
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -63,10 +64,16 @@ class Server:
 
 
 @contextlib.contextmanager
-def started():
+def started(**settings):
+    """
+    A server, until the end of the block.
+
+    Args:
+        settings: Other than `SETTINGS`, such as `fsync="on"`.
+    """
     # A session of its own: Ctrl-C reaches the tests, and the keeper hears of it by their end.
     with subprocess.Popen(
-        [sys.executable, __file__],
+        [sys.executable, __file__, json.dumps(settings)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -84,8 +91,9 @@ def started():
 
 
 class _Cluster:
-    def __init__(self, directory):
+    def __init__(self, directory, settings):
         self.directory = directory
+        self._settings = settings
         self._as = _unprivileged()
         if self._as:
             shutil.chown(directory, self._as["user"], self._as["group"])
@@ -110,7 +118,7 @@ class _Cluster:
         self._run(self._binaries / "initdb", data, *trusting, "--no-sync", "--no-instructions")
 
     def start(self):
-        settings = {**SETTINGS, "unix_socket_directories": self.directory}
+        settings = {**SETTINGS, **self._settings, "unix_socket_directories": self.directory}
         options = [f"--{name}={value}" for name, value in settings.items()]
         # A child of this process and not pg_ctl's, which would leave nobody to reap it.
         with (self.directory / "log").open("ab") as log:
@@ -167,7 +175,7 @@ def _keep():
     for name in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(name, signal.SIG_IGN)
     directory = Path(tempfile.mkdtemp(prefix="payport-pg-"))
-    cluster = _Cluster(directory)
+    cluster = _Cluster(directory, json.loads(sys.argv[1]))
     try:
         cluster.make()
         cluster.start()

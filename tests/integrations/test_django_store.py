@@ -1,6 +1,7 @@
 """What Django's store promises beside the contract: whose transaction it is, and that it lasts."""
 
 import os
+import sqlite3
 import threading
 import unittest
 
@@ -325,6 +326,18 @@ def test_a_unit_on_sqlite_may_write_from_its_beginning(on_sqlite):
 
     assert len(raised) == 1
     assert "is locked" in raised[0]
+
+
+def test_a_database_that_is_locked_at_first_use_is_unavailable(on_sqlite):
+    connections.settings[on_sqlite]["OPTIONS"] |= {"timeout": 0.1, "transaction_mode": "IMMEDIATE"}
+    other = sqlite3.connect(connections.settings[on_sqlite]["NAME"], isolation_level=None)
+    other.execute("PRAGMA journal_mode = WAL")
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        with pytest.raises(StoreUnavailable):
+            save(DjangoStore(on_sqlite))
+    finally:
+        other.close()
 
 
 def test_a_commit_on_postgresql_waits_for_the_log(on_postgres):

@@ -6,17 +6,26 @@ from dataclasses import replace
 import pytest
 from shops import (
     BEHAVIOURS,
+    FOUR,
     PRICE,
     Doing,
     behaving,
     blocking,
     each_behaviour,
     each_colour,
+    kinds,
     usd,
 )
 from test_receiving import receive, said
 
-from payport import Environment, InvalidRequest, NotFound, StoreUnavailable, UnmappedEvent
+from payport import (
+    Environment,
+    InvalidRequest,
+    NotFound,
+    StoreConflict,
+    StoreUnavailable,
+    UnmappedEvent,
+)
 from payport.domain.facts import Facts
 from payport.storage.base import InboxState
 from payport.testing import LostRequest, Tokens, Unauthorized
@@ -413,6 +422,52 @@ def test_a_store_that_fails_loses_no_delivery(shop, number):
     assert (row.state, row.tries) == (InboxState.DUE, 0)
     pay.webhooks.process_due()
     assert shop.pay.payments.get(paid.id).refunded == usd(100)
+
+
+@kinds(*FOUR)
+def test_two_transactions_that_meet_are_repeated_and_count_as_no_try(shop):
+    paid = shop.buy()
+    shop.fake.webhooks()
+    shop.bank.refund("order_1", usd(100))
+    store = shop.faulty()
+    pay = shop.client(store=store)
+    (request,) = shop.fake.webhooks()
+    (one,) = shop.receive(request, pay).ids
+    seen = []
+
+    def meet(count):
+        # Each second one: whatever the worker does, it does again.
+        if count % 2:
+            seen.append(count)
+            raise StoreConflict("two transactions met", operation="store")
+
+    store.before = meet
+    pay.webhooks.process_due()
+    assert seen
+    row = shop.transact(lambda tx: tx.delivery(one))
+    assert (row.state, row.tries) == (InboxState.DONE, 0)
+    assert shop.pay.payments.get(paid.id).refunded == usd(100)
+
+
+@kinds(*FOUR)
+def test_what_is_due_is_applied_in_one_commit(shop):
+    for number in range(10):
+        shop.buy(f"order_{number}")
+    shop.fake.webhooks()
+    for number in range(10):
+        shop.bank.refund(f"order_{number}", usd(100))
+    requests = shop.fake.webhooks()
+    store = shop.faulty()
+    pay = shop.client(store=store)
+    for request in requests:
+        shop.receive(request, pay)
+    pay.payments.refresh(pay.payments.get(reference="order_0").id)  # it knows its account now
+    before = store.count
+    pay.webhooks.process_due()
+    assert store.count - before < len(requests) == 10
+    assert all(row.state is InboxState.DONE for row in shop.pay.webhooks.list())
+    for number in range(10):
+        assert shop.pay.payments.get(reference=f"order_{number}").refunded == usd(100)
 
 
 # -- scopes ---------------------------------------------------------------------------------------

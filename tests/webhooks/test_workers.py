@@ -1,7 +1,11 @@
 """Workers: any number of them, each thing once, and what is in hand is finished."""
 
 import asyncio
+import contextlib
+import os
 import threading
+import time
+import warnings
 from datetime import timedelta
 
 import pytest
@@ -17,7 +21,7 @@ from payport import (
     StoreUnavailable,
     WebhookRejected,
 )
-from payport.storage.grouping import Grouped
+from payport.storage.grouping import AsyncGrouped, Grouped
 from payport.webhooks.inbox import MAX_BODY
 from payport.webhooks.turns import HANDLER_LEASE, LONGEST_WAIT, delivery_lease, next_try
 
@@ -426,6 +430,84 @@ def test_a_store_that_fails_fails_everybody():
 
     told = at_once(Full(), [lambda tx: 1] * 9)
     assert all(isinstance(each, StoreUnavailable) for each in told)
+
+
+class Ended(BaseException):
+    """A thread is ended, or a task is cancelled."""
+
+
+def test_a_thread_that_is_ended_while_it_works_leaves_the_rest_to_the_next():
+    class Ending(Slow):
+        def transact(self, work):
+            self.go.wait(5)
+            if not self.commits:
+                self.commits.append(0)
+                raise Ended
+            return super().transact(work)
+
+    store = Ending()
+    grouped, told = Grouped(store), []
+
+    def call(number):
+        with contextlib.suppress(Ended):
+            told.append(grouped.transact(lambda tx: number))
+
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    store.go.set()
+    for thread in threads:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in threads)
+    assert len(told) == len(set(told)) == 19
+
+
+def test_a_task_that_is_cancelled_leaves_the_rest_to_the_next():
+    class Store:
+        def __init__(self):
+            self.done, self.go = [], asyncio.Event()
+
+        async def transact(self, work):
+            await self.go.wait()
+            result = work([])
+            self.done += result
+            return result
+
+    async def main():
+        store = Store()
+        grouped = AsyncGrouped(store)
+        tasks = [asyncio.create_task(grouped.transact(lambda tx, n=n: n)) for n in range(10)]
+        await asyncio.sleep(0)
+        # The one that works for all, and one that waits.
+        for cancelled in (tasks[0], tasks[5]):
+            cancelled.cancel()
+        await asyncio.sleep(0)
+        store.go.set()
+        told = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 10)
+        return told, store.done
+
+    told, done = asyncio.run(main())
+    assert [n for n, one in enumerate(told) if isinstance(one, asyncio.CancelledError)] == [0, 5]
+    assert sorted(set(done)) == [1, 2, 3, 4, 6, 7, 8, 9]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked here")
+def test_a_fork_while_another_thread_works_leaves_the_child_its_own_line():
+    store = Slow()
+    grouped = Grouped(store)
+    working = threading.Thread(target=grouped.transact, args=(lambda tx: 1,))
+    working.start()
+    while not grouped._line._line._is_led:
+        time.sleep(0.001)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of 3.12: there is a thread
+        child = os.fork()
+    if child == 0:
+        store.go.set()
+        os._exit(0 if grouped.transact(lambda tx: 2) == 2 else 1)
+    store.go.set()
+    working.join()
+    assert os.waitpid(child, 0)[1] == 0
 
 
 @kinds(SQLITE[1], POSTGRES[1])

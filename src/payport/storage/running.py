@@ -10,6 +10,7 @@ run the same statements, with the same types.
 from __future__ import annotations
 
 import sqlite3
+import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import sqlalchemy as sa
@@ -146,9 +147,15 @@ class ThroughDriver:
     Through the driver of a SQLite connection that is payport's own.
 
     The application may use the toolkit's connection within the transaction: both are one.
+
+    Args:
+        wait: Seconds to wait for another process's transaction, looked at each millisecond. SQLite
+            itself looks less and less often, up to ten times a second, so that a process which
+            writes all the time would leave another one hardly a turn.
     """
 
-    def __init__(self, connection: Connection, place: str) -> None:
+    def __init__(self, connection: Connection, place: str, wait: float = 0.0) -> None:
+        self._wait = wait
         self._connection = connection
         driver: Any = connection.connection.driver_connection
         self._driver: Any = driver
@@ -158,7 +165,19 @@ class ThroughDriver:
 
     def begin(self) -> None:
         """See `Running`."""
-        self._told("BEGIN IMMEDIATE")
+        until = None
+        while True:
+            try:
+                self._run("BEGIN IMMEDIATE")
+            except sqlite3.Error as error:
+                now = time.monotonic()
+                until = until or now + self._wait
+                is_busy = getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+                fault = None if is_busy and now < until else driver_fault(error, self.place)
+            else:
+                return
+            if fault is not None:
+                raise fault
 
     def save(self) -> None:
         """See `Running`."""

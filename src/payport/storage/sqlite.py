@@ -119,7 +119,7 @@ class SqliteStore:
             )
         if self._connection is None or self._running is None:
             self._connection = self._file.connect()
-            self._running = ThroughDriver(self._connection, self._file.place)
+            self._running = ThroughDriver(self._connection, self._file.place, self._file.wait)
             self._process = os.getpid()
             self._identity = self._file.identity()
         return self._connection, self._running

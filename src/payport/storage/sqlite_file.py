@@ -40,6 +40,9 @@ _warned = threading.Event()
 #: One file is made at a time, so that nobody uses it before its maker has closed it.
 _making: Final = threading.Lock()
 
+#: Milliseconds between two looks whether another process's transaction is over.
+_LOOK: Final = 1
+
 #: How long between two tries to switch to WAL, which SQLite does not wait for by itself.
 _PAUSE: Final = 0.02
 
@@ -142,6 +145,9 @@ class SqliteFile:
         if version != HEAD:
             # Once more under the lock: another process may have been faster.
             run_unit(connection, lambda _: migrate(connection))
+        # From here on whoever begins looks for its turn by itself; see `ThroughDriver`.
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {_LOOK}")
+        connection.rollback()
 
     def _recognised(self, connection: sa.Connection) -> str | None:
         """The version of payport's tables; a file with nothing but other tables is refused."""
