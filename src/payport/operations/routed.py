@@ -77,7 +77,7 @@ class RoutedSession(Session):
         lines: Mapping[str, Session] | None = None,
     ) -> None:
         # Not the parent's: nothing is sent but by a line.
-        self.settings = next(iter(settings.values()))
+        self.settings: JournalSettings = next(iter(settings.values()))
         self.handlers = handlers
         self._each = settings
         self._router = router

@@ -40,7 +40,7 @@ class Unit(Generic[T]):
     __slots__ = ("_error", "_value", "is_done", "leads", "wake", "work")
 
     def __init__(self, work: Callable[[Transaction], T]) -> None:
-        self.work = work
+        self.work: Callable[[Transaction], T] = work
         self.is_done: bool = False
         self.leads: bool = False
         self.wake: Callable[[], object] | None = None
