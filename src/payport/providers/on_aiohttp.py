@@ -26,14 +26,13 @@ __all__ = ["AiohttpClient"]
 
 #: Headers that aiohttp adds where they are missing.
 _ADDED: Final = ("Accept", "Accept-Encoding", "User-Agent")
-#: aiohttp's errors in httpx's words; the first that fits. Only the first two are raised before a
+#: aiohttp's errors in httpx's words; the first that fits, and else ReadError. Only the first two are raised before a
 #: byte of the request is written.
 _ERRORS: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] = (
     (aiohttp.ClientConnectorError, httpx.ConnectError),
     (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
     (aiohttp.ServerTimeoutError, httpx.ReadTimeout),
     (aiohttp.ClientResponseError, httpx.RemoteProtocolError),
-    (Exception, httpx.ReadError),
 )
 
 
@@ -128,7 +127,8 @@ class _Transport(AiohttpTransport):
 
 
 def _in_httpxs_words(error: Exception) -> type[httpx.TransportError]:
-    return next(ours for theirs, ours in _ERRORS if isinstance(error, theirs))
+    named = (ours for theirs, ours in _ERRORS if isinstance(error, theirs))
+    return next(named, httpx.ReadError)
 
 
 class AiohttpClient(Cookieless, HttpxAiohttpClient):
