@@ -26,7 +26,7 @@ __all__ = ["AiohttpClient"]
 
 #: Headers that aiohttp adds where they are missing.
 _ADDED: Final = ("Accept", "Accept-Encoding", "User-Agent")
-#: aiohttp's errors in httpx's words; the first that fits, and else ReadError. Only the first two are
+#: aiohttp's errors in httpx's words; the first that fits, else ReadError. Only the first two are
 #: raised before a byte of the request is written.
 _ERRORS: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] = (
     (aiohttp.ClientConnectorError, httpx.ConnectError),
