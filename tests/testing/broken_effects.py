@@ -49,6 +49,14 @@ class DropsTheCurrency(FakeAdapter):
         )
 
 
+@turns_red("test_what_an_action_brought_is_handed_in_where_the_provider_takes_it")
+class ClaimsToTakeWhatAnActionBrought(FakeAdapter):
+    """And stores it, and has no use for it."""
+
+    def __init__(self, spec, *rest):
+        super().__init__(replace(spec, takes_action_results=True), *rest)
+
+
 @turns_red("test_an_amount_arrives_in_its_currency")
 class CountsEverythingInCents(FakeAdapter):
     """Sends yen as if they had a hundred parts."""

@@ -23,7 +23,7 @@ from payport.domain.frozen import FrozenMapping
 from payport.domain.identifiers import Environment
 from payport.domain.money import Money
 from payport.domain.outcomes import FailureKind
-from payport.domain.payment_intent import Capture, CaptureMethod, PaymentIntent
+from payport.domain.payment_intent import Capture, CaptureMethod, Home, PaymentIntent
 from payport.domain.payout import PayoutStatus
 from payport.domain.refund import Refund, RefundReason
 from payport.domain.secrets import Sealed
@@ -132,6 +132,7 @@ def everything(name: str = "order_1") -> PaymentIntent:
         description="Zwei Paar Söckchen 🧦 \u202eאבג\u202c \x00 e\u0301",
         metadata=FrozenMapping({"größe": "42", "note": "'; DROP TABLE payport_payments; --"}),
         attempt=2,
+        left=(Home(provider="another", account="acct_old", refs=(f"{name}_obj_0",)),),
         attempts=(
             attempt(
                 f"{name}_obj_1",

@@ -36,11 +36,13 @@ _CHUNK: Final = 25
 #: In so many parts the routes of a story are explored.
 _PARTS: Final = 24
 _FAKES: Final = ("stripe_like", "adyen_like", "keyless", "redirecting")
+#: Of twenty seeds these two.
+_WIRES: Final = {9: "adyen", 19: "stripe"}
 
 
 def profile_of(seed: int) -> str:
-    """The profile that a seed has where none is named: each in turn, and Stripe's wire at times."""
-    return "stripe" if seed % 20 == 19 else _FAKES[seed % len(_FAKES)]  # noqa: PLR2004 - one of twenty
+    """The profile that a seed has where none is named: each in turn, and a real wire at times."""
+    return _WIRES.get(seed % 20, _FAKES[seed % len(_FAKES)])
 
 
 @dataclass(frozen=True, slots=True)
