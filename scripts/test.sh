@@ -13,6 +13,8 @@ kit="$kit tests/integrations tests/providers/stripe/test_stripe_contract.py"
 kit="$kit tests/providers/stripe/test_stripe_socket_contract.py"
 kit="$kit tests/providers/adyen/test_adyen_contract.py"
 kit="$kit tests/providers/adyen/test_adyen_socket_contract.py"
+kit="$kit tests/webhooks/test_real_webhook_kills.py tests/webhooks/test_copies_at_once.py"
+kit="$kit tests/webhooks/test_inbox_convergence.py tests/webhooks/test_hints.py tests/cli/test_signals.py"
 ignored=""
 for part in $kit; do ignored="$ignored --ignore=$part"; done
 
