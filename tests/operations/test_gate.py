@@ -169,6 +169,16 @@ def test_a_client_keeps_to_its_rate(shop):
 
 
 @each_colour
+def test_reads_keep_to_the_rate_too(shop):
+    pay = shop.client(shop.provider(), rate_limit=2)
+    bought = shop.buy(pay=pay)
+    began = shop.clock.monotonic()
+    for _ in range(5):
+        pay.payments.refresh(bought.id)
+    assert 2 <= shop.clock.monotonic() - began < 3.1
+
+
+@each_colour
 def test_a_turn_that_does_not_come_in_time_is_said_and_nothing_was_sent(shop):
     pay = shop.client(shop.provider(), rate_limit=1, deadline=0.5, timeout=0.5)
     with pytest.raises(RateLimited, match="not sent") as refused:
