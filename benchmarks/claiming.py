@@ -17,7 +17,7 @@ from shop_events import Shop, signed
 
 import payport.storage
 from payport import Payport
-from payport.webhooks.processing import claim_due
+from payport.webhooks.claiming import claim_due
 
 __all__ = ["claims"]
 
