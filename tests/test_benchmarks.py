@@ -10,8 +10,10 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 
 def test_every_subject_imports_what_it_measures() -> None:
-    script = "import importlib, run\nfor name in run.SUBJECTS.values(): importlib.import_module(name)"
-    done = subprocess.run(  # noqa: S603 - our own
+    script = (
+        "import importlib, run\nfor name in run.SUBJECTS.values(): importlib.import_module(name)"
+    )
+    done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script],
         cwd=BENCHMARKS,
         capture_output=True,
