@@ -149,7 +149,7 @@ class Bench:
         with Children() as children:
             for _ in range(WORKERS):
                 children.fork(lambda: shop.client().webhooks.run_worker(poll=_POLL))
-            time.sleep(1.0)
+            time.sleep(1.0)  # until the workers have started: their start is not measured
             pay = shop.client()
             pay.webhooks.stats()
             with psycopg.connect(url, autocommit=True) as connection:

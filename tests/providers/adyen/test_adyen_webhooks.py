@@ -290,6 +290,28 @@ def test_one_item_that_is_not_signed_rejects_the_batch() -> None:
             provider().parse_webhook(request, now=NOW)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pspReference": "QFQTPCQ8HXSKGK83"},
+        {"originalReference": "QFQTPCQ8HXSKGK82"},
+        {"merchantAccountCode": "SomebodyElse"},
+        {"merchantReference": "another"},
+        {"amount": {"currency": "EUR", "value": 1_001}},
+        {"amount": {"currency": "USD", "value": 1_000}},
+        {"eventCode": "CAPTURE"},
+        {"success": "false"},
+    ],
+    ids=str,
+)
+def test_what_was_changed_after_it_was_signed_is_rejected(change: dict[str, Any]) -> None:
+    body = json.loads(signed(batch(item("AUTHORISATION"))).body)
+    body["notificationItems"][0]["NotificationRequestItem"].update(change)
+    request = WebhookRequest(body=json.dumps(body).encode(), headers={})
+    with pytest.raises(WebhookRejected, match="does not match"):
+        provider().parse_webhook(request, now=NOW)
+
+
 def test_an_item_that_cannot_be_read_keeps_the_others() -> None:
     broken = item("CAPTURE", originalReference="P1", amount={"currency": "EUR"})
     body = json.dumps(batch(item("AUTHORISATION"), broken)).encode()
