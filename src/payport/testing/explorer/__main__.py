@@ -25,7 +25,7 @@ from payport.domain.errors import InvalidRequest
 from payport.testing.explorer.explorer import CrashExplorer, silence
 from payport.testing.explorer.outcome import Outcome, Report
 from payport.testing.explorer.processors import PROFILES
-from payport.testing.explorer.routes import STORIES, Route, Routes
+from payport.testing.explorer.routes import KINDS, STORIES, Route, Routes
 from payport.testing.explorer.stores import STORES
 
 __all__ = ["main", "profile_of"]
@@ -33,8 +33,8 @@ __all__ = ["main", "profile_of"]
 SEEDS: Final = 10_000
 MINUTES: Final = 10.0
 _CHUNK: Final = 25
-#: In so many parts the routes of a story are explored.
-_PARTS: Final = 24
+#: Seconds between two words about how far it is.
+_TELLING: Final = 20.0
 _FAKES: Final = ("stripe_like", "adyen_like", "keyless", "redirecting")
 #: Of twenty seeds these two.
 _WIRES: Final = {9: "adyen", 19: "stripe"}
@@ -76,16 +76,17 @@ class _Crashes:
 
 @dataclass(frozen=True, slots=True)
 class _Routes:
-    """Some of the routes between two processors."""
+    """All routes of one kind between two processors."""
 
     story: str
+    rules: str
+    kind: str
     store: str
-    part: int
 
     def __call__(self) -> Report:
         with silence():
             routes = Routes(STORES[self.store])
-            mine = islice(routes.all(self.story), self.part, None, _PARTS)
+            mine = routes.all(self.story, self.rules, self.kind)
             return Report.of(routes.one(route)[0] for route in mine)
 
 
@@ -98,8 +99,9 @@ def _do(job: _Job) -> Report:
 
 def _jobs(options: argparse.Namespace) -> Iterator[_Job]:
     if options.routes == "all":
-        for part, story in product(range(_PARTS), STORIES):
-            yield _Routes(story, options.store, part)
+        for kind, story in product(KINDS, STORIES):
+            for rules in STORIES[story][1]:
+                yield _Routes(story, rules, kind, options.store)
     seeds = iter(range(options.first, options.first + options.seeds))
     while chunk := list(islice(seeds, _CHUNK)):
         yield _Storms(chunk, options.profile, options.store)
@@ -112,14 +114,18 @@ def _jobs(options: argparse.Namespace) -> Iterator[_Job]:
 
 
 def _explored(jobs: Iterable[_Job], cores: int, ends: float) -> tuple[Report, bool]:
-    """What all jobs came to, and whether the time was enough for them."""
+    """What all jobs came to, and whether the time was enough for them; says how far it is."""
     report, left = Report(), iter(jobs)
+    says = time.monotonic() + _TELLING
     with ProcessPoolExecutor(max_workers=cores) as pool:
         running: set[Future[Report]] = {pool.submit(_do, job) for job in islice(left, 2 * cores)}
         while running:
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 report.merge(future.result())
+            if time.monotonic() > says:
+                says += _TELLING
+                sys.stderr.write(f"... {report.worlds} worlds, {len(report.failures)} failures\n")
             if time.monotonic() < ends:
                 running |= {pool.submit(_do, job) for job in islice(left, len(done))}
     return report, next(left, None) is None

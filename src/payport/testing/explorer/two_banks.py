@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from payport.domain.errors import PayportError
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from payport.testing.explorer.stores import MakeStore
     from payport.testing.script import Asked, Scripted
 
-__all__ = ["FAULTS", "NAMES", "PRICE", "REFERENCE", "TwoBanks"]
+__all__ = ["FAULTS", "NAMES", "PRICE", "REFERENCE", "TwoBanks", "strikes"]
 
 #: What strikes a request, by what reports call it.
 FAULTS: Final[Mapping[str, Fault]] = {
@@ -91,7 +92,8 @@ class TwoBanks:
     Two processors, one store, and processes with rules of their own.
 
     Attributes:
-        requests: How many requests went out so far, in all processes.
+        asked: What every request asked for that went out so far, in all processes.
+        exposed: The same of those that a fault could have struck; see `calm`.
         faults: What strikes which request, by its number from 0.
         sent: Which processors an operation was really sent to, by the operation's id.
         broken: What did not hold, in words.
@@ -113,13 +115,15 @@ class TwoBanks:
         network: Any = _Wire()
         watch: Any = self
         self.stage: Stage = Stage(watch, network, Calm())
-        self.requests: int = 0
+        self.asked: list[str] = []
+        self.exposed: tuple[str, ...] = ()
         self.faults: dict[int, str] = {}
         self.sent: dict[str, set[str]] = {}
         self.broken: list[str] = []
         self.struck: Counter[str] = Counter()
         self.heard: Counter[str] = Counter()
         self._pending: OperationRecord | None = None
+        self._counted: tuple[int, datetime] | None = None
         self._handlers = Handlers()
         self._handlers.on(DomainEvent, name="explorer")(self._hear)
 
@@ -162,9 +166,9 @@ class TwoBanks:
         """What happens to a processor's requests; notes what really goes to it."""
 
         def decide(asked: Asked) -> Scripted:
-            number, self.requests = self.requests, self.requests + 1
-            fault = self.faults.get(number)
-            if fault == "409" and asked.operation not in _MUTATES:
+            fault = self.faults.get(len(self.asked))
+            self.asked.append(asked.operation)
+            if fault is not None and not strikes(fault, asked.operation):
                 fault = None
             record, self._pending = self._pending, None
             if record is not None and fault != "connection refused":
@@ -175,6 +179,10 @@ class TwoBanks:
             return FAULTS[fault]
 
         return decide
+
+    def calm(self) -> None:
+        """Let nothing go wrong any more; a fault of a later request strikes nothing."""
+        self.exposed, self.faults = tuple(self.asked), {}
 
     def _went_to(self, processor: str, record: OperationRecord) -> None:
         went = self.sent.setdefault(record.id, set())
@@ -248,7 +256,14 @@ class TwoBanks:
     # -- the banks ------------------------------------------------------------------------------
 
     def count(self) -> None:
-        """At no moment are there two objects for one order that can be charged, or were."""
+        """
+        At no moment are there two objects for one order that can be charged, or were. Only a
+        request or the time changes a bank: without either there is nothing new to count.
+        """
+        moment = (len(self.asked), self.clock.now())
+        if moment == self._counted:
+            return
+        self._counted = moment
         live = [
             f"{name} {payment.ref}"
             for name in NAMES
@@ -273,6 +288,11 @@ class TwoBanks:
         """The order's payment, if there is one."""
         rows = self.journal()
         return self.store.transact(lambda tx: tx.payment(rows[0].payment_id)) if rows else None
+
+
+def strikes(fault: str, operation: str) -> bool:
+    """Whether a request can end so. A key that is in use is nothing that who reads hears of."""
+    return fault != "409" or operation in _MUTATES
 
 
 def _is_live(payment: Payment, *, again: bool) -> bool:
