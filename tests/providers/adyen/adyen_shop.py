@@ -4,31 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import httpx
+import pytest
 from adyen_help import ACCOUNT, API_KEY
 
 from payport import AsyncPayport, Money, Payport
 from payport.providers.adyen import AdyenProvider, AsyncAdyenProvider
+from payport.storage.base import Transaction
 from payport.storage.memory import AsyncMemoryStore, MemoryStore
+from payport.storage.urls import open_store
 from payport.testing import AdyenSimulator
 from payport.testing.adyen_simulator import HMAC_KEY, HttpRequest
 
 PRICE = Money(4_999, "USD")
+#: Asks a test, or all of a module, for a shop on each store.
+on_every_store = pytest.mark.parametrize("place", ["memory", "sqlite", "postgres"], indirect=True)
 BACK = "https://shop.example/back"
 
 
 class Shop:
-    """What is awaited is awaited in `do`."""
+    """
+    What is awaited is awaited in `do`.
 
-    def __init__(self, colour: str, **options: Any) -> None:
+    Args:
+        place: The URL of a database, or "memory".
+    """
+
+    def __init__(self, colour: str, place: str = "memory", **options: Any) -> None:
         self.simulator = AdyenSimulator(several_captures=options.get("multicapture", False))
         self.bank = self.simulator.bank
         self.heard: list[HttpRequest] = []
         self.simulator.listen(self.heard.append)
         self._runner = asyncio.Runner() if colour == "async" else None
-        self.store = MemoryStore()
+        self.place = place
+        self._memory = MemoryStore()
+        self._clients: list[Any] = []
         self.provider = self.provider_with(**options)
         self.pay = self.client(self.provider)
 
@@ -48,9 +61,26 @@ class Shop:
 
     def client(self, provider: Any, scope: str = "shop", **more: Any) -> Any:
         more |= {"clock": self.simulator.clock}
+        # Every one opens the data for itself, as processes do.
         if self._runner is None:
-            return Payport(provider, scope=scope, store=self.store, **more)
-        return AsyncPayport(provider, scope=scope, store=AsyncMemoryStore(self.store), **more)
+            store = self._memory if self.place == "memory" else self.place
+            client: Any = Payport(provider, scope=scope, store=store, **more)
+        else:
+            shared = AsyncMemoryStore(self._memory)
+            store = shared if self.place == "memory" else self.place
+            client = AsyncPayport(provider, scope=scope, store=store, **more)
+        self._clients.append(client)
+        return client
+
+    def transact(self, work: Callable[[Transaction], Any]) -> Any:
+        """Look into the store, past all clients."""
+        if self.place == "memory":
+            return self._memory.transact(work)
+        store = open_store(self.place)
+        try:
+            return store.transact(work)
+        finally:
+            store.close()
 
     def do(self, what: Any) -> Any:
         """The result of a call; of a listing, all of it."""
@@ -82,11 +112,10 @@ class Shop:
         return [one for one in self.heard if one.target.partition("?")[0].endswith(end)]
 
     def close(self) -> None:
-        if self._runner is None:
-            self.pay.close()
-            return
-        self._runner.run(self.pay.aclose())
-        self._runner.close()
+        for client in self._clients:
+            self.do(client.close() if self._runner is None else client.aclose())
+        if self._runner is not None:
+            self._runner.close()
 
 
 async def _done(what: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A shop on Adyen, from end to end in front of the simulator, in both colours."""
+"""A shop on Adyen, from end to end in front of the simulator, in both colours and on each store."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from adyen_shop import BACK, PRICE, Shop
+from adyen_shop import BACK, PRICE, Shop, on_every_store
 
 from payport import (
     ConfigurationError,
@@ -49,6 +49,8 @@ ENCRYPTED = {
     "storePaymentMethod": False,
     "clientStateDataIndicator": True,
 }
+
+pytestmark = on_every_store
 
 
 def usd(minor: int) -> Money:
@@ -389,7 +391,7 @@ def test_what_somebody_may_be_sending_again_is_not_canceled_unknown(shop: Shop) 
     (lost,) = shop.do(shop.pay.operations.list(state="unknown"))
     until = shop.simulator.clock.now() + timedelta(seconds=30)
     held = replace(lost, lease_owner="a recoverer", lease_until=until)
-    shop.store.transact(lambda tx: tx.save_operation(held))
+    shop.transact(lambda tx: tx.save_operation(held))
     with pytest.raises(InvalidTransition, match="in a minute"):
         shop.do(shop.pay.payments.cancel(shop.get().id))
     assert not shop.asked("/v72/cancels")

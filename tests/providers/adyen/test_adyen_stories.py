@@ -5,25 +5,23 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from adyen_help import ACCOUNT, API_KEY
-from adyen_shop import BACK, PRICE
+from adyen_shop import BACK, Shop, on_every_store
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payport import Money, OutcomeUnknown, PaymentIntent, PaymentStatus, Payport, RefundStatus
+from payport import Money, OutcomeUnknown, PaymentIntent, PaymentStatus, RefundStatus
 from payport.domain.apply import apply
 from payport.domain.facts import Facts
 from payport.providers.adyen import AdyenProvider, payment_method_from
 from payport.providers.adyen.references import of_capture, of_payment, of_refund
 from payport.providers.commands import CreatePayment, Terms
 from payport.providers.exchange import Call
-from payport.storage.memory import MemoryStore
-from payport.testing import AdyenSimulator, LostResponse
+from payport.testing import LostResponse
 from payport.testing.adyen_simulator import HMAC_KEY
 from payport.testing.histories import new_payment
 
@@ -118,65 +116,37 @@ def test_any_order_with_any_repetitions_ends_the_same(data: st.DataObject) -> No
 # -- where they are kept ----------------------------------------------------------------------
 
 
-class Till:
-    """A shop whose journal is a file, or in memory."""
-
-    def __init__(self, store: Any, **options: Any) -> None:
-        self.simulator = AdyenSimulator()
-        client = httpx.Client(transport=self.simulator.transport())
-        provider = AdyenProvider(http_client=client, return_url=BACK, **GIVEN, **options)
-        self.pay = Payport(provider, scope="shop", store=store, clock=self.simulator.clock)
-
-    def buy(self, method: str) -> PaymentIntent:
-        return self.pay.payments.create(
-            reference="order_1",
-            amount=PRICE,
-            payment_method=method,
-            capture_method="manual",
-            confirm=True,
-        )
-
-    def deliver(self) -> None:
-        for request in self.simulator.webhooks():
-            self.pay.webhooks.receive(body=request.body, headers=request.headers)
-        self.pay.webhooks.process_due()
+@on_every_store
+def test_a_payment_lives_from_its_redirect_to_its_refund(shop: Shop) -> None:
+    intent = shop.buy(method="PMCARDAUTHENTICATE", capture_method="manual")
+    brought = {"redirectResult": shop.simulator.redirect_result("order_1")}
+    held = shop.do(shop.pay.payments.confirm(intent.id, action_result=brought))
+    assert held.status is PaymentStatus.REQUIRES_CAPTURE
+    shop.do(shop.pay.payments.capture(intent.id))
+    shop.deliver()
+    back = {"payment": intent.id, "reference": "return_1", "amount": Money(1_000, "USD")}
+    shop.do(shop.pay.refunds.create(**back))
+    shop.deliver()
+    after = shop.get()
+    assert (after.captured.minor, after.refunded.minor) == (4_999, 1_000)
+    assert [refund.status for refund in after.refunds] == [RefundStatus.SUCCEEDED]
+    assert len(after.attempts) == 1
+    assert not shop.do(shop.pay.operations.list(state="unknown"))
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    return MemoryStore() if request.param == "memory" else f"sqlite:///{tmp_path}/journal.db"
-
-
-def test_a_payment_lives_from_its_redirect_to_its_refund(store: Any) -> None:
-    till = Till(store)
-    with till.pay as pay:
-        intent = till.buy("PMCARDAUTHENTICATE")
-        brought = {"redirectResult": till.simulator.redirect_result("order_1")}
-        held = pay.payments.confirm(intent.id, action_result=brought)
-        assert held.status is PaymentStatus.REQUIRES_CAPTURE
-        pay.payments.capture(intent.id)
-        till.deliver()
-        pay.refunds.create(payment=intent.id, reference="return_1", amount=Money(1_000, "USD"))
-        till.deliver()
-        after = pay.payments.get(intent.id)
-        assert (after.captured.minor, after.refunded.minor) == (4_999, 1_000)
-        assert [refund.status for refund in after.refunds] == [RefundStatus.SUCCEEDED]
-        assert len(after.attempts) == 1
-        assert not list(pay.operations.list(state="unknown"))
-
-
-def test_a_lost_payment_is_canceled_by_its_reference_wherever_it_is_kept(store: Any) -> None:
-    till = Till(store, cancel_lost=True)
+@on_every_store
+@pytest.mark.parametrize("shop", [{"cancel_lost": True}], indirect=True)
+def test_a_lost_payment_is_canceled_by_its_reference_wherever_it_is_kept(shop: Shop) -> None:
     encrypted = {"type": "scheme", "encryptedCardNumber": "test_4111111111111111"}
     encrypted |= {"encryptedExpiryMonth": "test_03", "encryptedExpiryYear": "test_2030"}
-    with till.pay as pay:
-        till.simulator.next("create_payment", *[LostResponse()] * 4)
-        with pytest.raises(OutcomeUnknown):
-            till.buy(payment_method_from({"paymentMethod": encrypted}))
-        till.simulator.script.clear()
-        pay.payments.cancel(pay.payments.get(reference="order_1").id)
-        (lost,) = pay.operations.list(state="unknown")
-        assert lost.request is None
-        till.deliver()
-        assert pay.payments.get(reference="order_1").status is PaymentStatus.CANCELED
-        assert not list(pay.operations.list(state="unknown"))
+    method = payment_method_from({"paymentMethod": encrypted})
+    shop.simulator.next("create_payment", *[LostResponse()] * 4)
+    with pytest.raises(OutcomeUnknown):
+        shop.buy(method=method, capture_method="manual")
+    shop.simulator.script.clear()
+    shop.do(shop.pay.payments.cancel(shop.get().id))
+    (lost,) = shop.do(shop.pay.operations.list(state="unknown"))
+    assert lost.request is None
+    shop.deliver()
+    assert shop.get().status is PaymentStatus.CANCELED
+    assert not shop.do(shop.pay.operations.list(state="unknown"))
