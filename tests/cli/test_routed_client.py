@@ -122,3 +122,23 @@ def test_doctor_and_recovery_tell_what_waits_for_a_provider_that_is_gone(cli, ro
     routed.names = ("a", "b", "c")
     assert cli("operations", "recover", *APP, "--json").document["concluded"] == 1
     assert routed.banks["b"].charged("order_1") == Money(500, "EUR")
+
+
+def test_doctor_and_stats_tell_of_webhooks_of_a_provider_that_is_gone(cli, routed):
+    buy(routed)
+    members = {name: Fake(bank=routed.banks[name]) for name in routed.names}
+    pay = Payport(Router(members.values(), routed.rules), store=routed.store)
+    (request,) = members["b"].webhooks()
+    pay.webhooks.receive(body=request.body, headers=request.headers, provider="b")
+    routed.bank.clock.advance(timedelta(minutes=11))
+    routed.names, routed.rules = ("a", "c"), [Rule("c")]
+    counts = cli("webhooks", "stats", *APP, "--json", code=3).document
+    assert counts["elsewhere"] == {"b": 1}
+    assert "waiting for b, which this client has not" in cli("webhooks", "stats", *APP, code=3).out
+    checks = cli("doctor", *APP, "--json", code=3).document["checks"]
+    waiting = next(one for one in checks if one["name"] == "webhooks elsewhere")
+    assert (waiting["ok"], waiting["said"]) == (False, "1 for b")
+    assert "add b to the router again" in waiting["problem"]
+    routed.names = ("a", "b", "c")
+    pay.webhooks.process_due()
+    assert cli("webhooks", "stats", *APP, "--json").document["elsewhere"] == {}

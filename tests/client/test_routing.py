@@ -353,6 +353,31 @@ def test_a_second_attempt_moves_once_the_first_ones_object_is_voided(routed):
     assert pay.webhooks.stats().deliveries["foreign"] == 0
 
 
+@each_place(*ALL)
+def test_a_second_attempt_by_confirm_goes_by_what_is_said_with_it(routed):
+    """What the first attempt said of country and method is not kept: each says its own."""
+    dutch = [Rule("second", from_attempt=2, countries={"NL"}, methods={"ideal"}), Rule("first")]
+    pay = routed.process(dutch)
+    said = {"country": "NL", "payment_method_type": "ideal"}
+    for reference in ("order_1", "order_2"):
+        routed.buy(pay, reference, payment_method=POOR, **said)
+    ids = [pay.payments.get(reference=reference).id for reference in ("order_1", "order_2")]
+    moved = pay.payments.confirm(ids[0], payment_method=VISA, attempt=2, **said)
+    stayed = pay.payments.confirm(ids[1], payment_method=VISA, attempt=2)
+    assert (moved.provider, stayed.provider) == ("second", "first")
+    assert routed.charged("order_1") == {"second": PRICE.minor}
+    assert routed.charged("order_2") == {"first": PRICE.minor}
+    # The decision is committed with the attempt: other rules, and other words, change nothing.
+    other = routed.process(FIRST)
+    again = other.payments.confirm(ids[0], payment_method=VISA, attempt=2, country="DE")
+    assert (again.provider, again.status) == ("second", moved.status)
+    route = next(r.route for r in other.operations.list(payment=ids[0]) if r.attempt == 2)
+    assert route == "second: rule 1 (NL, ideal, from attempt 2)"
+    assert routed.charged("order_1") == {"second": PRICE.minor}
+    with pytest.raises(InvalidRequest, match="country"):
+        pay.payments.confirm(ids[1], attempt=3, country="Netherlands")
+
+
 def test_a_second_attempt_moves_from_where_a_decline_ends_the_object(routed):
     pay = routed.process(BACK)
     routed.buy(pay, payment_method=POOR)

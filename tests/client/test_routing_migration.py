@@ -85,6 +85,28 @@ def test_an_unknown_payment_of_the_first_is_recovered_there(routed):
 
 
 @each_place(*ALL)
+def test_webhooks_and_handlers_that_wait_for_a_provider_that_is_gone_are_told(routed):
+    told = []
+    routed.handlers.on(PaymentSucceeded, name="told")(lambda event, tx: told.append(event))
+    pay = routed.process(FIRST)
+    routed.buy(pay)
+    (request,) = pay.router.providers["first"].webhooks()
+    pay.webhooks.receive(
+        body=request.body, headers=request.headers, url=request.url, provider="first"
+    )
+    gone = routed.process(MIGRATED, names=("second",))
+    assert gone.webhooks.stats().elsewhere == {}, "another process may be about to work it off"
+    routed.clock.advance(timedelta(minutes=11))
+    gone.webhooks.process_due()
+    assert gone.webhooks.stats().elsewhere == {"first": 2}, "a webhook, and a handler's run"
+    assert told == []
+    back = routed.process(MIGRATED)
+    assert back.webhooks.stats().elsewhere == {}
+    back.webhooks.process_due()
+    assert (len(told), gone.webhooks.stats().elsewhere) == (1, {})
+
+
+@each_place(*ALL)
 def test_what_waits_for_a_provider_that_is_gone_is_told(routed, caplog):
     unknown(routed, routed.process(FIRST))
     routed.clock.advance(timedelta(minutes=1))

@@ -595,6 +595,12 @@ class CountsEverybodys(Faulty):
         return replace(counts, deliveries=states)
 
 
+class CountsWhatIsNotDue(Faulty):
+    def inbox_due(self, environment, *, before):
+        rows = [r for r in self.tx._data.inbox.values() if r.environment == environment]
+        return collections.Counter(row.provider for row in rows)
+
+
 class PrunesTheDead(Faulty):
     def prune_bodies(self, *, before, limit, **place):
         rows = [r for r in self.tx._data.inbox.values() if r.received_at < before and r.body]
@@ -850,6 +856,7 @@ BROKEN = [
         ["deliveries_are_listed_newest_first", "runs_are_listed_latest_due_first"],
     ),
     (faulty(CountsEverybodys), ["what_is_kept_is_counted"]),
+    (faulty(CountsWhatIsNotDue), ["what_is_due_is_counted_of_every_provider"]),
     (faulty(PrunesTheDead), ["bodies_are_deleted_by_age_and_all_else_stays"]),
     (faulty(PrunesWholeDeliveries), ["bodies_are_deleted_by_age_and_all_else_stays"]),
     (faulty(MixesUpRunsOfEvents), ["the_runs_of_an_event_are_found"]),

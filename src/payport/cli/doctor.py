@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from payport.operations.records import OperationRecord
     from payport.providers.outcomes import Account, Failure
     from payport.providers.plugins import Credential
+    from payport.webhooks.keeping import InboxStats
 
 __all__ = ["Check", "doctor"]
 
@@ -274,8 +275,10 @@ def _waiting(client: Client) -> Iterator[Check]:
     late = [one for one in due if one.next_look_at and one.next_look_at < now - _OVERDUE]
     problem = "nobody recovers: run payport operations recover --loop 30" if late else None
     yield _verdict("due operations", _counted(len(due)), problem)
+    stats: InboxStats = client.do(lambda pay: pay.webhooks.stats())
     yield _elsewhere(client)
-    dead = waits_for_a_person(client.do(lambda pay: pay.webhooks.stats()))
+    yield _told_elsewhere(stats)
+    dead = waits_for_a_person(stats)
     problem = "payport webhooks dead" if dead else None
     yield _verdict("dead letters", str(dead), problem)
 
@@ -308,6 +311,14 @@ def _elsewhere(client: Client) -> Check:
     names = " and ".join(waiting)
     problem = f"add {names} to the router again, without rules, until it has finished"
     return _verdict("waiting elsewhere", said or "none", problem if waiting else None)
+
+
+def _told_elsewhere(stats: InboxStats) -> Check:
+    """What providers told that the client has not, and what handlers have yet to hear of it."""
+    said = ", ".join(f"{count} for {name}" for name, count in stats.elsewhere.items())
+    names = " and ".join(stats.elsewhere)
+    problem = f"add {names} to the router again, without rules, until a worker is through"
+    return _verdict("webhooks elsewhere", said or "none", problem if said else None)
 
 
 def _many(client: Client, state: OperationState) -> int:

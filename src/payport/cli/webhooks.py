@@ -147,7 +147,8 @@ def _stats(line: Line) -> ExitCode:
     }
     if line.out.as_json:
         told = {name: {str(k): v for k, v in count.items()} for name, count in counts.items()}
-        line.out.document({**told, "oldest_due": stats.oldest_due})
+        more = {"oldest_due": stats.oldest_due, "elsewhere": stats.elsewhere}
+        line.out.document({**told, **more})
     else:
         rows = [
             (state, *[count.get(state, 0) for count in counts.values()]) for state in InboxState
@@ -155,7 +156,10 @@ def _stats(line: Line) -> ExitCode:
         line.out.table(("state", "deliveries", "handlers' runs"), rows)
         if stats.oldest_due is not None:
             line.out.record({"waiting since (UTC)": stats.oldest_due})
-    return ExitCode.ATTENTION if waits_for_a_person(stats) else ExitCode.OK
+        for name, count in stats.elsewhere.items():
+            line.out.record({f"waiting for {name}, which this client has not": count})
+    wants = waits_for_a_person(stats) or stats.elsewhere
+    return ExitCode.ATTENTION if wants else ExitCode.OK
 
 
 @command(group, "worker")

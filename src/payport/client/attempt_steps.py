@@ -74,7 +74,8 @@ class AttemptSteps(OperationSteps):
         checker = Checker(_CREATE, self._session.spec.limits, reference)
         number = checker.attempt(attempt)
         checker.flag(confirm, "confirm")
-        terms, hints = asked.terms_from(given, checker), asked.hints_from(given, checker)
+        terms = asked.terms_from(given, checker)
+        hints = asked.checked_hints(given.country, given.method, checker)
         if confirm and terms.payment_method is None:
             raise checker.refused("payment_method", "is needed to confirm: pass a token")
         if number == 1:
@@ -143,12 +144,14 @@ class AttemptSteps(OperationSteps):
         off_session: bool | None,
         attempt: int | None,
         action_result: Mapping[str, str] | None,
+        hints: tuple[str | None, str | None],
     ) -> Steps[PaymentIntent]:
         """See `Payments.confirm`."""
         payment_id = check_id(payment, Kind.PAYMENT, operation=_CONFIRM, field="payment")
         checker = Checker(_CONFIRM, self._session.spec.limits, payment_id)
         if action_result is not None:
-            if (payment_method, return_url, off_session, attempt) != (None, None, None, None):
+            said = (payment_method, return_url, off_session, attempt, *hints)
+            if said != (None,) * len(said):
                 raise checker.refused("action_result", "says all there is: pass nothing beside it")
             brought = checker.action_result(action_result)
             return self._actions.acted(payment_id, brought)
@@ -158,17 +161,17 @@ class AttemptSteps(OperationSteps):
             off_session=None if off_session is None else checker.flag(off_session, "off_session"),
         )
         number = None if attempt is None else checker.attempt(attempt)
-        return self._confirmed(payment_id, number, given)
+        return self._confirmed(payment_id, number, given, asked.checked_hints(*hints, checker))
 
     def _confirmed(
-        self, payment_id: str, number: int | None, given: asked.TryTerms
+        self, payment_id: str, number: int | None, given: asked.TryTerms, hints: asked.Hints
     ) -> Steps[PaymentIntent]:
         intent, first = yield from transact(lambda tx: self._first_terms(tx, payment_id, _CONFIRM))
         if given.off_session is None and first is not None:
             # What is not said is as it was said first; so that saying otherwise later is seen.
             given = replace(given, off_session=first.off_session)
         attempt = intent.attempt if number is None else number
-        plan = self._try_plan(intent, first, given, number=attempt, named=_CONFIRM)
+        plan = self._try_plan(intent, first, given, number=attempt, named=_CONFIRM, hints=hints)
         yield from self._voided(intent, plan)
         return (yield from self._carried_out(plan))
 
@@ -200,7 +203,7 @@ class AttemptSteps(OperationSteps):
         *,
         number: int,
         named: str,
-        hints: asked.Hints = asked.NO_HINTS,
+        hints: asked.Hints,
     ) -> Plan:
         payment_id, reference = known.id, known.reference
 

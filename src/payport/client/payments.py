@@ -119,6 +119,8 @@ class Payments:
         off_session: bool | None = None,
         attempt: int | None = None,
         action_result: Mapping[str, str] | None = None,
+        country: str | None = None,
+        payment_method_type: str | None = None,
     ) -> PaymentIntent:
         """
         Charge or authorise a payment that was created without `confirm`, or try again.
@@ -130,6 +132,8 @@ class Payments:
             action_result: What the customer's action brought back, alone: the parameters of the
                 return URL, or what the provider's code in the browser gave. Only for providers that
                 do not hear of it by themselves. It is never stored.
+            country, payment_method_type: For a router's rules alone, as in `create`: a further
+                attempt is decided by what is said with it, and not by what was said before.
 
         Raises:
             InvalidTransition: The payment does not wait to be confirmed, or for the customer.
@@ -143,6 +147,7 @@ class Payments:
                 off_session=off_session,
                 attempt=attempt,
                 action_result=action_result,
+                hints=(country, payment_method_type),
             )
         )
 
@@ -329,6 +334,8 @@ class AsyncPayments:
         off_session: bool | None = None,
         attempt: int | None = None,
         action_result: Mapping[str, str] | None = None,
+        country: str | None = None,
+        payment_method_type: str | None = None,
     ) -> PaymentIntent:
         """See `Payments.confirm`."""
         return await self._drive(
@@ -339,6 +346,7 @@ class AsyncPayments:
                 off_session=off_session,
                 attempt=attempt,
                 action_result=action_result,
+                hints=(country, payment_method_type),
             )
         )
 

@@ -19,8 +19,8 @@ __all__ = [
     "Given",
     "Hints",
     "TryTerms",
+    "checked_hints",
     "fixed_parameters",
-    "hints_from",
     "merged",
     "money",
     "parameters",
@@ -101,11 +101,11 @@ def terms_from(given: Given, checker: Checker) -> Terms:
     )
 
 
-def hints_from(given: Given, checker: Checker) -> Hints:
+def checked_hints(country: object, method: object, checker: Checker) -> Hints:
     """The checked hints. Raises InvalidRequest."""
-    if given.country is None and given.method is None:
+    if country is None and method is None:
         return NO_HINTS
-    return Hints(country=checker.country(given.country), method=checker.method(given.method))
+    return Hints(country=checker.country(country), method=checker.method(method))
 
 
 def money(amount: Money | None) -> str | None:

@@ -205,6 +205,10 @@ class InboxTransaction(Protocol):
         """What the inbox holds of a provider."""
         ...
 
+    def inbox_due(self, environment: Environment, *, before: datetime) -> Mapping[str, int]:
+        """How many deliveries and runs were due before, by provider: all that there is of any."""
+        ...
+
     def prune_bodies(
         self, *, provider: str, environment: Environment, before: datetime, limit: int
     ) -> int:

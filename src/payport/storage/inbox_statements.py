@@ -78,6 +78,7 @@ class InboxStatements:
         table = inbox.c
         self.deliveries: Any = _latest(inbox, (table.received_at, table.id))
         self.count_deliveries: Any = _counting(inbox)
+        self.count_due_deliveries: Any = _counting_due(inbox)
         self.oldest_due: Any = sa.select(sa.func.min(table.received_at).label("oldest")).where(
             *_at_place(inbox), _is_due(inbox)
         )
@@ -110,6 +111,7 @@ class InboxStatements:
         self.replace_handler_run: Any = sa.update(handler_runs).where(this)
         self.handler_runs: Any = _latest(handler_runs, order)
         self.count_handler_runs: Any = _counting(handler_runs)
+        self.count_due_runs: Any = _counting_due(handler_runs)
         self.runs_of: Any = (
             sa.select(handler_runs)
             .where(table.event_id == _bind("this_event_id"))
@@ -186,6 +188,15 @@ def _counting(table: sa.Table) -> Any:
         sa.select(table.c.state, sa.func.count().label("rows"))
         .where(*_at_place(table))
         .group_by(table.c.state)
+    )
+
+
+def _counting_due(table: sa.Table) -> Any:
+    return (
+        sa.select(table.c.provider, sa.func.count().label("rows"))
+        .where(table.c.environment == _bind("this_environment"))
+        .where(_is_due(table), table.c.due_at < _bind("before", type_=Moment()))
+        .group_by(table.c.provider)
     )
 
 

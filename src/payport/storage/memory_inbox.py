@@ -13,7 +13,7 @@ from payport.storage.inbox import InboxCounts, InboxState
 from payport.storage.memory_unit import MemoryUnit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from payport.storage.inbox import HandlerRun, InboxQuery, InboxRow
@@ -119,6 +119,12 @@ class MemoryInbox(MemoryUnit):
                 (r.received_at for r in rows if r.state is InboxState.DUE), default=None
             ),
         )
+
+    def inbox_due(self, environment: Environment, *, before: datetime) -> Mapping[str, int]:
+        """See `Transaction.inbox_due`."""
+        waiting = (*self._data.waiting.values(), *self._data.waiting_runs.values())
+        due = [one for one in waiting if one.environment == environment and one.due_at < before]
+        return Counter(one.provider for one in due)
 
     def prune_bodies(
         self, *, provider: str, environment: Environment, before: datetime, limit: int

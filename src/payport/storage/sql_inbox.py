@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from payport.domain.errors import StoreConflict
@@ -100,6 +101,14 @@ class SqlInbox(SqlUnit):
         (found,) = self._all(self._sql.oldest_due, **place)
         oldest: datetime | None = found["oldest"]
         return InboxCounts(deliveries=counts[0], runs=counts[1], oldest_due=oldest)
+
+    def inbox_due(self, environment: Environment, *, before: datetime) -> Mapping[str, int]:
+        """See `Transaction.inbox_due`."""
+        due: Counter[str] = Counter()
+        for statement in (self._sql.count_due_deliveries, self._sql.count_due_runs):
+            for row in self._all(statement, this_environment=environment, before=before):
+                due[row["provider"]] += row["rows"]
+        return due
 
     def prune_bodies(
         self, *, provider: str, environment: Environment, before: datetime, limit: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +12,7 @@ from payport.storage.base import Cursor, HandlerRun, InboxQuery, InboxRow, Inbox
 from payport.webhooks.claiming import is_ours
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from payport.operations.session import Session
     from payport.storage.base import Transaction
@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 _PRUNED_AT_ONCE: Final = 500
+#: What is due for so long at a provider that is not here is nobody's, and not another client's.
+_UNTENDED: Final = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,23 +42,32 @@ class InboxStats:
         deliveries: How many deliveries are in each state; all states are there.
         runs: The same of handler runs and messages.
         oldest_due: When the delivery that has waited longest was received.
+        elsewhere: How many deliveries, runs and messages have been due for ten minutes and more at
+            providers that this client has not, by provider: nobody works them off, and they wait
+            until a client has their provider again.
     """
 
     deliveries: dict[InboxState, int]
     runs: dict[InboxState, int]
     oldest_due: datetime | None
+    elsewhere: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 def stats(session: Session) -> Steps[InboxStats]:
     """Count."""
-    each = yield from transact(
-        lambda tx: [tx.inbox_counts(line.spec.name, session.environment) for line in session.lines]
+    names = [line.spec.name for line in session.lines]
+    each, due = yield from transact(
+        lambda tx: (
+            [tx.inbox_counts(name, session.environment) for name in names],
+            tx.inbox_due(session.environment, before=session.settings.clock.now() - _UNTENDED),
+        )
     )
     oldest = [counts.oldest_due for counts in each if counts.oldest_due is not None]
     return InboxStats(
         deliveries={s: sum(counts.deliveries.get(s, 0) for counts in each) for s in InboxState},
         runs={s: sum(counts.runs.get(s, 0) for counts in each) for s in InboxState},
         oldest_due=min(oldest, default=None),
+        elsewhere={name: count for name, count in sorted(due.items()) if name not in names},
     )
 
 

@@ -25,7 +25,7 @@ from payport import (
 from payport.domain.actions import ClientToken, Redirect
 from payport.providers.adyen import HOSTED, SESSION, payment_method_from
 from payport.storage.base import InboxState
-from payport.testing import LostRequest, LostResponse, ServerError
+from payport.testing import Conflict, LostRequest, LostResponse, ServerError
 
 ENCRYPTED = {
     "paymentMethod": {
@@ -422,6 +422,33 @@ def _lose(shop: Shop) -> None:
         shop.buy(method=payment_method_from(ENCRYPTED), capture_method="manual")
     shop.simulator.script.clear()
     assert shop.get().status is PaymentStatus.UNKNOWN
+
+
+# -- keys -------------------------------------------------------------------------------------
+
+
+def test_a_refund_is_sent_again_only_while_adyen_knows_its_key(shop: Shop) -> None:
+    """Seven days, less what clocks may differ by; then only a webhook or a person knows."""
+    for number, days in enumerate((6, 7)):
+        intent = shop.buy(f"order_{number}")
+        shop.simulator.next("create_refund", *[LostRequest()] * 4)
+        with pytest.raises(OutcomeUnknown):
+            shop.do(shop.pay.refunds.create(payment=intent.id, reference=f"return_{number}"))
+        shop.simulator.script.clear()
+        sent = len(shop.asked("/refunds"))
+        shop.simulator.clock.advance(timedelta(days=days))
+        shop.do(shop.pay.operations.recover())
+        assert len(shop.asked("/refunds")) - sent == (1 if days < 7 else 0)
+    assert len(shop.bank.refunds) == 1
+    (left,) = shop.do(shop.pay.operations.list(state="needs_review"))
+    assert left.operation == "create_refund", left
+
+
+def test_a_key_that_is_in_use_is_waited_for(shop: Shop) -> None:
+    shop.simulator.next("create_payment", Conflict(), Conflict())
+    assert shop.buy().is_paid
+    assert len(shop.asked("/payments")) == 3
+    assert shop.bank.charged("order_1") == PRICE
 
 
 # -- accounts and regions ---------------------------------------------------------------------

@@ -280,6 +280,17 @@ def test_each_item_of_a_batch_is_a_delivery_of_its_own() -> None:
     assert len({d.dedupe_key for d in deliveries}) == 2
 
 
+def test_what_is_told_again_is_known_and_what_happens_again_is_not() -> None:
+    """Adyen's items have no id: a code, an id, a result and a date tell them apart."""
+    won = item("CHARGEBACK_REVERSED", originalReference="P1", pspReference="D1")
+    later = {**won, "eventDate": "2026-03-09T13:00:00+01:00"}
+    failed = {**won, "success": "false"}
+    request = signed(batch(won, won, later, failed))
+    first, again, other, undone = provider().parse_webhook(request, now=NOW)
+    assert first.dedupe_key == again.dedupe_key
+    assert len({one.dedupe_key for one in (first, other, undone)}) == 3
+
+
 def test_one_item_that_is_not_signed_rejects_the_batch() -> None:
     good, bad = signed(batch(item("AUTHORISATION"))), batch(item("CAPTURE"))
     body = json.loads(good.body)

@@ -22,6 +22,7 @@ READS: Final = frozenset(
         "events",
         "handler_runs",
         "inbox_counts",
+        "inbox_due",
         "is_at_work",
         "list_operations",
         "operation",

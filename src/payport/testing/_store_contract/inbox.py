@@ -312,6 +312,22 @@ class Inbox:
         nobody = store.transact(lambda tx: tx.inbox_counts("nobody", Environment.TEST))
         assert (dict(nobody.deliveries), dict(nobody.runs), nobody.oldest_due) == ({}, {}, None)
 
+    def test_what_is_due_is_counted_of_every_provider(self, store: Store) -> None:
+        _put(
+            store,
+            samples.delivery("dlv_1"),
+            samples.delivery("dlv_2", provider="other", due_at=samples.after(hours=-1)),
+            samples.delivery("dlv_3", provider="other", due_at=samples.after(hours=90)),
+            samples.delivery("dlv_4", provider="other", state=InboxState.DEAD),
+            samples.delivery("dlv_5", provider="third", environment=Environment.LIVE),
+        )
+        _add(store, samples.run(), samples.run("evt_2", provider="other"))
+        _add(store, samples.run("evt_3", provider="other", state=InboxState.DONE))
+        soon, live = samples.after(hours=1), Environment.LIVE
+        due = store.transact(lambda tx: tx.inbox_due(Environment.TEST, before=soon))
+        assert dict(due) == {samples.PLACE["provider"]: 2, "other": 2}
+        assert dict(store.transact(lambda tx: tx.inbox_due(live, before=soon))) == {"third": 1}
+
     def test_bodies_are_deleted_by_age_and_all_else_stays(self, store: Store) -> None:
         def aged(name: str, hours: float, **changes: Any) -> InboxRow:
             told = {"state": InboxState.DONE, "received_at": samples.after(hours=-hours), **changes}
