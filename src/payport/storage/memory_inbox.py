@@ -122,7 +122,10 @@ class MemoryInbox(MemoryUnit):
 
     def inbox_due(self, environment: Environment, *, before: datetime) -> Mapping[str, int]:
         """See `Transaction.inbox_due`."""
-        waiting = (*self._data.waiting.values(), *self._data.waiting_runs.values())
+        waiting: Iterable[InboxRow | HandlerRun] = (
+            *self._data.waiting.values(),
+            *self._data.waiting_runs.values(),
+        )
         due = [one for one in waiting if one.environment == environment and one.due_at < before]
         return Counter(one.provider for one in due)
 

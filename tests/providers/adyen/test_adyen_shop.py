@@ -23,7 +23,7 @@ from payport import (
     UnsupportedOperation,
 )
 from payport.domain.actions import ClientToken, Redirect
-from payport.providers.adyen import HOSTED, SESSION, payment_method_from
+from payport.providers.adyen import HOSTED, SESSION, payment_method_from, stored_methods_in
 from payport.storage.base import InboxState
 from payport.testing import Conflict, LostRequest, LostResponse, ServerError
 
@@ -302,13 +302,17 @@ def test_a_saved_method_is_charged_while_the_customer_is_absent(shop: Shop) -> N
     assert first["storePaymentMethod"] is True
     assert first["shopperReference"] == "shopper_1"
     assert first["recurringProcessingModel"] == "UnscheduledCardOnFile"
-    (saved,) = shop.bank.methods("shopper_1")
+    (request,) = shop.simulator.webhooks()
+    shop.receive(request)
+    (stored,) = stored_methods_in(request.body)
+    assert (stored.customer, stored.payment_ref) == ("shopper_1", shop.get().latest_attempt.ref)
+    saved = stored.id
     later = shop.buy("order_2", saved, customer="shopper_1", off_session=True)
     assert later.is_paid
     second = json.loads(shop.asked("/payments")[1].body)
     assert second["shopperInteraction"] == "ContAuth"
     assert second["paymentMethod"]["storedPaymentMethodId"] == saved
-    shop.deliver()
+    shop.do(shop.pay.webhooks.process_due())
     states = {row.type: row.state for row in shop.do(shop.pay.webhooks.list())}
     assert states["RECURRING_CONTRACT"] is InboxState.DONE
 

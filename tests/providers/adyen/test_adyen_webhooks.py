@@ -18,7 +18,12 @@ from hypothesis import strategies as st
 from payport.domain.errors import ConfigurationError, WebhookRejected
 from payport.domain.facts import AttemptStatus, CaptureStatus, DisputeStatus, RefundStatus
 from payport.domain.identifiers import Environment
-from payport.providers.adyen import AdyenProvider, WebhookSecret
+from payport.providers.adyen import (
+    AdyenProvider,
+    StoredMethod,
+    WebhookSecret,
+    stored_methods_in,
+)
 from payport.providers.adyen.disputes import DISPUTES
 from payport.providers.adyen.events import EVENTS
 from payport.providers.adyen.references import Reference, of_capture, of_payment
@@ -265,6 +270,55 @@ def test_a_notice_that_lacks_what_it_must_have_is_rejected(change: dict[str, Any
     request = signed({**EXAMPLES[name], **change})
     with pytest.raises(WebhookRejected):
         provider().parse_webhook(request, now=NOW)
+
+
+# -- stored methods ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(n for n in EXAMPLES if "notificationItems" in EXAMPLES[n]))
+def test_stored_methods_are_found_where_adyen_tells_of_them(name: str) -> None:
+    found = stored_methods_in(json.dumps(EXAMPLES[name]).encode())
+    telling = {one for one in EXAMPLES if "M5N7TQ4TG5PFWR50" in json.dumps(EXAMPLES[one])}
+    assert [one.id for one in found] == (["M5N7TQ4TG5PFWR50"] if name in telling else [])
+    assert {one.customer for one in found} <= {"YOUR_SHOPPER_REFERENCE"}
+
+
+@pytest.mark.parametrize("change", [{"success": "false"}, {"additionalData": "none"}])
+def test_what_was_not_stored_is_no_stored_method(change: dict[str, Any]) -> None:
+    told = {"tokenization.shopperReference": "s1", "tokenization.storedPaymentMethodId": "M1"}
+    one = item("AUTHORISATION", additionalData=told)
+    assert [m.id for m in stored_methods_in(json.dumps(batch(one, one)).encode())] == ["M1"]
+    assert stored_methods_in(json.dumps(batch({**one, **change})).encode()) == ()
+    assert stored_methods_in(b"no batch") == ()
+
+
+def token_notice(**said: Any) -> dict[str, Any]:
+    """As Adyen tells the life of a stored method, by a webhook of its own."""
+    data = {
+        "merchantAccount": ACCOUNT,
+        "storedPaymentMethodId": "M5N7TQ4TG5PFWR50",
+        "type": "visastandarddebit",
+        "operation": "created",
+        "shopperReference": "shopper_1",
+    }
+    told = {"createdAt": "2026-03-01T16:40:23+02:00", "eventId": "QBQQ9DLNRHHKGK38"}
+    return {**told, "environment": "test", "data": data, "type": "recurring.token.created", **said}
+
+
+def test_the_life_of_a_stored_method_is_verified_and_kept() -> None:
+    request = signed(token_notice())
+    (delivery,) = provider().parse_webhook(request, now=NOW)
+    assert (delivery.type, delivery.account) == ("recurring.token.created", ACCOUNT)
+    assert delivery.environment is Environment.TEST
+    (statement,) = provider().read_webhook(request.body)
+    assert statement.facts is None
+    (stored,) = stored_methods_in(request.body)
+    assert stored == StoredMethod(
+        id="M5N7TQ4TG5PFWR50", customer="shopper_1", payment_ref="QBQQ9DLNRHHKGK38"
+    )
+    with pytest.raises(WebhookRejected):
+        provider().parse_webhook(signed(token_notice(), OTHER), now=NOW)
+    assert stored_methods_in(signed(token_notice(type="recurring.token.disabled")).body) == ()
 
 
 # -- batches ----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from payport.providers.adyen.methods import HOSTED, SESSION, payment_method_from
 from payport.providers.adyen.provider import AdyenProvider, AsyncAdyenProvider
+from payport.providers.adyen.stored import StoredMethod, stored_methods_in
 from payport.providers.webhook_secrets import WebhookSecret
 
 __all__ = [
@@ -9,6 +10,8 @@ __all__ = [
     "SESSION",
     "AdyenProvider",
     "AsyncAdyenProvider",
+    "StoredMethod",
     "WebhookSecret",
     "payment_method_from",
+    "stored_methods_in",
 ]

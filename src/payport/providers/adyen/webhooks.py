@@ -23,13 +23,13 @@ from payport.domain.identifiers import Environment
 from payport.domain.secrets import Sealed
 from payport.providers.adyen.events import BY_NAME, facts_of
 from payport.providers.adyen.items import Item
-from payport.providers.adyen.objects import UNREADABLE, Document, moment_from, psp_in
+from payport.providers.adyen.objects import UNREADABLE, Document, moment_from, psp_in, word
 from payport.providers.adyen.references import Reference
 from payport.providers.adyen.spec import API_VERSION
 from payport.providers.deliveries import Delivery, Statement, WebhookRequest, fingerprint
 from payport.providers.webhook_secrets import WebhookSecret, matched_secret
 
-__all__ = ["deliveries", "signature", "statements"]
+__all__ = ["deliveries", "signature", "statements", "told_in"]
 
 _RECEIVE: Final = "webhooks.receive"
 _LONGEST: Final = 255
@@ -64,7 +64,7 @@ def deliveries(
     try:
         told = _told(request.body)
         if _is_notice(told):
-            return (_notice(told, _noticed(request, secrets, now)),)
+            return (_notice(told, accounts, _noticed(request, secrets, now)),)
         live, items = _batch(told)
         environment = _ENVIRONMENTS.get(live)
         if environment is None:
@@ -88,6 +88,12 @@ def statements(body: bytes) -> tuple[Statement, ...]:
     if _is_notice(told):
         return (Statement(raw=Sealed(told)),)
     return tuple([_statement(_item(document)) for document in _batch(told)[1]])
+
+
+def told_in(body: bytes) -> Sequence[Document]:
+    """The items of a batch, or the notice. Raises WebhookRejected: It is neither."""
+    told = _told(body)
+    return [told] if _is_notice(told) else _batch(told)[1]
 
 
 def signature(key: str, document: Document) -> bytes:
@@ -214,8 +220,8 @@ def _statement(item: Item) -> Statement:
 
 
 # -- notices --------------------------------------------------------------------------------------
-# Of changed bank accounts and the like: one by one, in another shape, signed as a whole. They say
-# nothing about money, and are kept.
+# Of changed bank accounts, stored methods and the like: one by one, in another shape, signed as a
+# whole. They say nothing about money, and are kept.
 
 
 def _is_notice(told: Document) -> bool:
@@ -235,9 +241,9 @@ def _noticed(request: WebhookRequest, secrets: Sequence[WebhookSecret], now: dat
     return fits
 
 
-def _notice(told: Document, secret: int) -> Delivery:
+def _notice(told: Document, accounts: Mapping[str, str], secret: int) -> Delivery:
     data: Document = told["data"]
-    kind, psp = _text(told, "type"), psp_in(data)
+    kind, psp = _text(told, "type"), psp_in(data) or psp_in(told, "eventId")
     environment = _NOTICED.get(str(told.get("environment")))
     if psp is None or environment is None:
         _reject("a notice does not say what it is about, or of which environment it is")
@@ -246,6 +252,7 @@ def _notice(told: Document, secret: int) -> Delivery:
         says = fingerprint(kind, data)
     except UNREADABLE:
         _reject("a notice does not say when it was made, or holds what none of Adyen's does")
+    account = word(data.get("merchantAccount"))
     return Delivery(
         dedupe_key=f"{kind}:{psp}:{at.isoformat()}".lower(),
         ordering_key=psp,
@@ -254,6 +261,7 @@ def _notice(told: Document, secret: int) -> Delivery:
         occurred_at=at,
         api_version=API_VERSION,
         environment=environment,
+        account=None if account is None else accounts.get(account, account),
         secret=secret,
     )
 
