@@ -38,12 +38,7 @@ PRICE = Money(4_999, "USD")
 def settings(*, multicapture: bool = False) -> Settings:
     """What a provider is made of."""
     made = settings_from(
-        api_key=KEY,
-        webhook_secrets=[SECRET],
-        account=None,
-        base_url=None,
-        timeout=10.0,
-        multicapture=multicapture,
+        {"api_key": KEY, "webhook_secrets": [SECRET], "multicapture": multicapture}
     )
     if not isinstance(made, Settings):
         raise made

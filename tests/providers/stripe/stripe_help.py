@@ -52,15 +52,8 @@ def adapter(**options: Any) -> StripeAdapter:
 
 
 def settings(**options: Any) -> Any:
-    given = {
-        "api_key": KEY,
-        "webhook_secrets": [SECRET],
-        "account": None,
-        "base_url": None,
-        "timeout": 10.0,
-        "multicapture": False,
-    }
-    return settings_from(**{**given, **options})
+    given = {"api_key": KEY, "webhook_secrets": [SECRET]}
+    return settings_from({**given, **options})
 
 
 def words_of(kind: type) -> set[str]:

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, cast
 
 from payport.domain.errors import ConfigurationError
 from payport.domain.identifiers import Environment
 from payport.providers.adyen.provider import VARIABLES, AdyenProvider, AsyncAdyenProvider
-from payport.providers.adyen.settings import settings_from
+from payport.providers.adyen.settings import Options, settings_from
 from payport.providers.adyen.spec import spec_with
 from payport.providers.plugins import Credential, Plugin
 
 __all__ = ["PLUGIN"]
 
-#: Something valid for everything that is not looked at at the moment.
+#: Something valid for everything that is needed and not looked at at the moment.
 _OTHERWISE: Final = {
     "api_key": "an_api_key_that_is_none",
     "merchant_account": "NobodysECOM",
     "environment": "test",
-    "live_url_prefix": None,
-    "region": "eu",
-    "webhook_secrets": (),
-    "base_url": None,
-    "timeout": 10.0,
-    "multicapture": False,
-    "cancel_lost": False,
-    "native_3ds": False,
-    "recurring_model": "CardOnFile",
-    "return_url": None,
 }
 
 
@@ -78,7 +68,7 @@ def _hmac_keys(environ: Mapping[str, str]) -> Iterator[Credential]:
 
 def _problem(given: Mapping[str, object], field: str) -> str | None:
     """What the constructor would say of a field; None where that is nothing."""
-    settings = settings_from(**{**_OTHERWISE, **given})
+    settings = settings_from(cast("Options", {**_OTHERWISE, **given}))
     wrong = isinstance(settings, ConfigurationError) and settings.field == field
     return settings.message if isinstance(settings, ConfigurationError) and wrong else None
 

@@ -7,19 +7,15 @@ Constructing opens no connection and reads no environment; `from_env` does when 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import Any, Final, Self
+from typing import Any, Final, Self, Unpack
 
 import httpx
 
 from payport.domain.errors import ConfigurationError
-from payport.domain.identifiers import Environment
-from payport.domain.secrets import Secret
 from payport.providers.adyen.adapter import AdyenAdapter
-from payport.providers.adyen.settings import Region, Settings, settings_from
+from payport.providers.adyen.settings import Options, Settings, settings_from
 from payport.providers.adyen.transport import AdyenSend, AsyncAdyenSend
 from payport.providers.base import AsyncProvider, SyncProvider
-from payport.providers.webhook_secrets import WebhookSecret
 
 __all__ = ["VARIABLES", "AdyenProvider", "AsyncAdyenProvider"]
 
@@ -33,7 +29,6 @@ VARIABLES: Final = {
     "webhook_secrets": "ADYEN_HMAC_KEYS",
 }
 _NEEDED: Final = ("api_key", "merchant_account", "environment")
-_TIMEOUT: Final = 10.0
 
 
 class AdyenProvider(SyncProvider[AdyenAdapter]):
@@ -65,42 +60,10 @@ class AdyenProvider(SyncProvider[AdyenAdapter]):
     """
 
     def __init__(
-        self,
-        *,
-        api_key: str | Secret,
-        merchant_account: str,
-        environment: Environment | str,
-        live_url_prefix: str | None = None,
-        region: Region | str = Region.EU,
-        webhook_secrets: Iterable[str | Secret | WebhookSecret] = (),
-        base_url: str | None = None,
-        timeout: float = _TIMEOUT,
-        http_client: httpx.Client | None = None,
-        multicapture: bool = False,
-        cancel_lost: bool = False,
-        native_3ds: bool = False,
-        recurring_model: str = "UnscheduledCardOnFile",
-        return_url: str | None = None,
+        self, *, http_client: httpx.Client | None = None, **given: Unpack[Options]
     ) -> None:
-        settings = settings_from(
-            api_key=api_key,
-            merchant_account=merchant_account,
-            environment=environment,
-            live_url_prefix=live_url_prefix,
-            region=region,
-            webhook_secrets=webhook_secrets,
-            base_url=base_url,
-            timeout=timeout,
-            multicapture=multicapture,
-            cancel_lost=cancel_lost,
-            native_3ds=native_3ds,
-            recurring_model=recurring_model,
-            return_url=return_url,
-        )
-        # So that a traceback that shows local variables shows none of these.
-        del api_key, webhook_secrets, base_url, merchant_account, live_url_prefix
-        checked = _raised(settings, http_client, httpx.Client)
-        super().__init__(AdyenAdapter(checked), AdyenSend(checked, http_client))
+        settings = _raised(settings_from(given), http_client, httpx.Client)
+        super().__init__(AdyenAdapter(settings), AdyenSend(settings, http_client))
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
@@ -122,41 +85,10 @@ class AsyncAdyenProvider(AsyncProvider[AdyenAdapter]):
     """Adyen, awaited. An `AsyncPaymentProvider`. See `AdyenProvider`."""
 
     def __init__(
-        self,
-        *,
-        api_key: str | Secret,
-        merchant_account: str,
-        environment: Environment | str,
-        live_url_prefix: str | None = None,
-        region: Region | str = Region.EU,
-        webhook_secrets: Iterable[str | Secret | WebhookSecret] = (),
-        base_url: str | None = None,
-        timeout: float = _TIMEOUT,
-        http_client: httpx.AsyncClient | None = None,
-        multicapture: bool = False,
-        cancel_lost: bool = False,
-        native_3ds: bool = False,
-        recurring_model: str = "UnscheduledCardOnFile",
-        return_url: str | None = None,
+        self, *, http_client: httpx.AsyncClient | None = None, **given: Unpack[Options]
     ) -> None:
-        settings = settings_from(
-            api_key=api_key,
-            merchant_account=merchant_account,
-            environment=environment,
-            live_url_prefix=live_url_prefix,
-            region=region,
-            webhook_secrets=webhook_secrets,
-            base_url=base_url,
-            timeout=timeout,
-            multicapture=multicapture,
-            cancel_lost=cancel_lost,
-            native_3ds=native_3ds,
-            recurring_model=recurring_model,
-            return_url=return_url,
-        )
-        del api_key, webhook_secrets, base_url, merchant_account, live_url_prefix
-        checked = _raised(settings, http_client, httpx.AsyncClient)
-        super().__init__(AdyenAdapter(checked), AsyncAdyenSend(checked, http_client))
+        settings = _raised(settings_from(given), http_client, httpx.AsyncClient)
+        super().__init__(AdyenAdapter(settings), AsyncAdyenSend(settings, http_client))
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
@@ -164,9 +96,9 @@ class AsyncAdyenProvider(AsyncProvider[AdyenAdapter]):
         return cls(**_environment(options))
 
 
-def _raised(settings: Settings | ConfigurationError, given: object, wanted: type) -> Settings:
+def _raised(settings: Settings | Exception, given: object, wanted: type) -> Settings:
     """The settings. Raises ConfigurationError, also for a client of another kind."""
-    if isinstance(settings, ConfigurationError):
+    if isinstance(settings, Exception):
         raise settings
     if given is not None and not isinstance(given, wanted):
         message = f"must be an httpx.{wanted.__name__}, not {type(given).__name__}"

@@ -8,19 +8,28 @@ here keeps a key as plain text, opens a connection or reads the environment.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, NoReturn, TypeVar, cast
+from types import MappingProxyType
+from typing import Any, Final, NoReturn, Required, TypedDict, TypeVar, cast
 from urllib.parse import urlsplit
 
 from payport.domain.errors import ConfigurationError
 from payport.domain.identifiers import Environment
 from payport.domain.secrets import Secret
 from payport.providers.addresses import checked_address, checked_seconds
+from payport.providers.options import misnamed, taken
 from payport.providers.webhook_secrets import WebhookSecret
 
-__all__ = ["RECURRING_MODELS", "TEST_BASE_URL", "Region", "Settings", "settings_from"]
+__all__ = [
+    "RECURRING_MODELS",
+    "TEST_BASE_URL",
+    "Options",
+    "Region",
+    "Settings",
+    "settings_from",
+]
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
@@ -81,21 +90,60 @@ class Settings:
         return self.merchant_account if first else f"{self.merchant_account}@{self.region}"
 
 
-def settings_from(**given: Any) -> Settings | ConfigurationError:
+class Options(TypedDict, total=False):
+    """What both colours are constructed with; `AdyenProvider` says what each is."""
+
+    api_key: Required[str | Secret]
+    merchant_account: Required[str]
+    environment: Required[Environment | str]
+    live_url_prefix: str | None
+    region: Region | str
+    webhook_secrets: Iterable[str | Secret | WebhookSecret]
+    base_url: str | None
+    timeout: float
+    multicapture: bool
+    cancel_lost: bool
+    native_3ds: bool
+    recurring_model: str
+    return_url: str | None
+
+
+#: Of what need not be passed.
+_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "live_url_prefix": None,
+        "region": Region.EU,
+        "webhook_secrets": (),
+        "base_url": None,
+        "timeout": 10.0,
+        "multicapture": False,
+        "cancel_lost": False,
+        "native_3ds": False,
+        "recurring_model": "UnscheduledCardOnFile",
+        "return_url": None,
+    }
+)
+
+
+def settings_from(given: Options) -> Settings | ConfigurationError | TypeError:
     """
-    The settings, or the error to raise.
+    The settings, or the error to raise. Empties what was given.
 
     Returned and not raised: a traceback shows the local variables of every frame that it passes,
     and those here hold keys.
     """
+    told = taken(given)
+    wrong = misnamed(Options, told, "AdyenProvider")
+    if wrong is not None:
+        return wrong
     try:
-        return _checked(**given)
+        return _checked({**_DEFAULTS, **told})
     except ConfigurationError as error:
         # Neither what was raised first nor the frames it came through: both hold what was passed.
         return ConfigurationError(error.message, operation="AdyenProvider", field=error.field)
 
 
-def _checked(**given: Any) -> Settings:
+def _checked(given: Mapping[str, Any]) -> Settings:
     environment = _member(given["environment"], Environment, "environment")
     region = _member(given["region"], Region, "region")
     for name in ("multicapture", "cancel_lost", "native_3ds"):

@@ -74,7 +74,7 @@ def _stored(told: Document) -> StoredMethod | None:
         payment = psp_in(told, "originalReference") or psp_in(told)
     else:
         return None
-    fields = cast("Document", more) if isinstance(more, dict) else {}
+    fields: Document = cast("Document", more) if isinstance(more, dict) else {}
     ref, customer = _first(fields, _ID), _first(fields, _SHOPPER)
     if ref is None or customer is None or payment is None:
         return None

@@ -8,26 +8,22 @@ Charges are direct: made for the key's own account, or for a connected one by `f
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import Any, Final, Self
+from typing import Any, Final, Self, Unpack
 
 import httpx
 
 from payport.domain.errors import ConfigurationError
-from payport.domain.secrets import Secret
 from payport.providers.events import AsyncEventsProvider, SyncEventsProvider
 from payport.providers.listings import AsyncListingProvider, SyncListingProvider
 from payport.providers.stripe.adapter import StripeAdapter
 from payport.providers.stripe.flight import silence_telemetry
-from payport.providers.stripe.settings import Settings, settings_for, settings_from
+from payport.providers.stripe.settings import Options, Settings, settings_for, settings_from
 from payport.providers.stripe.transport import AsyncStripeSend, StripeSend
-from payport.providers.webhook_secrets import WebhookSecret
 
 __all__ = ["AsyncStripeProvider", "StripeProvider"]
 
 API_KEY_VARIABLE: Final = "STRIPE_API_KEY"
 WEBHOOK_SECRETS_VARIABLE: Final = "STRIPE_WEBHOOK_SECRETS"
-_TIMEOUT: Final = 10.0
 
 
 class StripeProvider(SyncListingProvider[StripeAdapter], SyncEventsProvider[StripeAdapter]):
@@ -53,34 +49,9 @@ class StripeProvider(SyncListingProvider[StripeAdapter], SyncEventsProvider[Stri
     """
 
     def __init__(
-        self,
-        *,
-        api_key: str | Secret,
-        webhook_secrets: Iterable[str | Secret | WebhookSecret] = (),
-        account: str | None = None,
-        base_url: str | None = None,
-        timeout: float = _TIMEOUT,
-        http_client: httpx.Client | None = None,
-        multicapture: bool = False,
+        self, *, http_client: httpx.Client | None = None, **given: Unpack[Options]
     ) -> None:
-        settings = settings_from(
-            api_key=api_key,
-            webhook_secrets=webhook_secrets,
-            account=account,
-            base_url=base_url,
-            timeout=timeout,
-            multicapture=multicapture,
-        )
-        # So that a traceback that shows local variables shows none of these.
-        del api_key, webhook_secrets, base_url, account
-        self._begin(settings, http_client)
-
-    def _begin(
-        self, settings: Settings | ConfigurationError, http_client: httpx.Client | None
-    ) -> None:
-        if isinstance(settings, ConfigurationError):
-            raise settings
-        _check_client(http_client, httpx.Client)
+        settings = _raised(settings_from(given), http_client, httpx.Client)
         silence_telemetry()
         super().__init__(StripeAdapter(settings), StripeSend(settings, http_client))
         self._owns = True
@@ -130,33 +101,9 @@ class AsyncStripeProvider(AsyncListingProvider[StripeAdapter], AsyncEventsProvid
     """
 
     def __init__(
-        self,
-        *,
-        api_key: str | Secret,
-        webhook_secrets: Iterable[str | Secret | WebhookSecret] = (),
-        account: str | None = None,
-        base_url: str | None = None,
-        timeout: float = _TIMEOUT,
-        http_client: httpx.AsyncClient | None = None,
-        multicapture: bool = False,
+        self, *, http_client: httpx.AsyncClient | None = None, **given: Unpack[Options]
     ) -> None:
-        settings = settings_from(
-            api_key=api_key,
-            webhook_secrets=webhook_secrets,
-            account=account,
-            base_url=base_url,
-            timeout=timeout,
-            multicapture=multicapture,
-        )
-        del api_key, webhook_secrets, base_url, account
-        self._begin(settings, http_client)
-
-    def _begin(
-        self, settings: Settings | ConfigurationError, http_client: httpx.AsyncClient | None
-    ) -> None:
-        if isinstance(settings, ConfigurationError):
-            raise settings
-        _check_client(http_client, httpx.AsyncClient)
+        settings = _raised(settings_from(given), http_client, httpx.AsyncClient)
         silence_telemetry()
         super().__init__(StripeAdapter(settings), AsyncStripeSend(settings, http_client))
         self._owns = True
@@ -192,7 +139,11 @@ def _environment(options: dict[str, Any]) -> dict[str, Any]:
     return {**read, **options}
 
 
-def _check_client(given: object, wanted: type) -> None:
+def _raised(settings: Settings | Exception, given: object, wanted: type) -> Settings:
+    """The settings. Raises ConfigurationError, also for a client of another kind."""
+    if isinstance(settings, Exception):
+        raise settings
     if given is not None and not isinstance(given, wanted):
         message = f"must be an httpx.{wanted.__name__}, not {type(given).__name__}"
         raise ConfigurationError(message, operation="StripeProvider", field="http_client")
+    return settings

@@ -8,17 +8,19 @@ here keeps a key as plain text, opens a connection or reads the environment.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, NoReturn, cast
+from types import MappingProxyType
+from typing import Any, Final, NoReturn, Required, TypedDict, cast
 
 from payport.domain.errors import ConfigurationError
 from payport.domain.identifiers import Environment
 from payport.domain.secrets import Secret
 from payport.providers.addresses import checked_address, checked_seconds
+from payport.providers.options import misnamed, taken
 from payport.providers.webhook_secrets import WebhookSecret
 
-__all__ = ["DEFAULT_BASE_URL", "Settings", "settings_for", "settings_from"]
+__all__ = ["DEFAULT_BASE_URL", "Options", "Settings", "settings_for", "settings_from"]
 
 DEFAULT_BASE_URL: Final = "https://api.stripe.com"
 
@@ -56,15 +58,42 @@ class Settings:
     multicapture: bool
 
 
-def settings_from(**given: Any) -> Settings | ConfigurationError:
+class Options(TypedDict, total=False):
+    """What both colours are constructed with; `StripeProvider` says what each is."""
+
+    api_key: Required[str | Secret]
+    webhook_secrets: Iterable[str | Secret | WebhookSecret]
+    account: str | None
+    base_url: str | None
+    timeout: float
+    multicapture: bool
+
+
+#: Of what need not be passed.
+_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "webhook_secrets": (),
+        "account": None,
+        "base_url": None,
+        "timeout": 10.0,
+        "multicapture": False,
+    }
+)
+
+
+def settings_from(given: Options) -> Settings | ConfigurationError | TypeError:
     """
-    The settings, or the error to raise.
+    The settings, or the error to raise. Empties what was given.
 
     Returned and not raised: a traceback shows the local variables of every frame that it passes,
     and those here hold keys.
     """
+    told = taken(given)
+    wrong = misnamed(Options, told, "StripeProvider")
+    if wrong is not None:
+        return wrong
     try:
-        return _checked(**given)
+        return _checked(**{**_DEFAULTS, **told})
     except ConfigurationError as error:
         # Neither what was raised first nor the frames it came through: both hold what was passed.
         return ConfigurationError(error.message, operation="StripeProvider", field=error.field)
