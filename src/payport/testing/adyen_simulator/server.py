@@ -9,14 +9,10 @@ https://docs.adyen.com/development-resources/api-idempotency
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager
+from collections.abc import Collection
 from datetime import timedelta
-from email.utils import format_datetime
 from typing import Final
 
-from payport.domain.secrets import Secret
 from payport.providers.exchange import Response
 from payport.testing.adyen_simulator.desks import Desks
 from payport.testing.adyen_simulator.errors import ApiError, forbidden, unauthorized
@@ -24,9 +20,10 @@ from payport.testing.adyen_simulator.line import Kept, Line
 from payport.testing.adyen_simulator.outbox import Outbox
 from payport.testing.adyen_simulator.wire import authorized, region_of
 from payport.testing.bank.bank import Bank
-from payport.testing.bank.vault import MICROSECOND, moment
+from payport.testing.bank.vault import MICROSECOND
 from payport.testing.faults import Fault
 from payport.testing.script import Script
+from payport.testing.simulation.server import FrontDoor
 from payport.testing.simulation.wire import HttpRequest
 
 __all__ = ["KEY_LIFE", "AdyenServer"]
@@ -36,41 +33,22 @@ KEY_LIFE: Final = timedelta(days=7)
 _IN_USE: Final = 422
 
 
-class AdyenServer:
+class AdyenServer(FrontDoor[tuple[str, str]]):
     """
     The server in front of a bank; get it by `bank.face(AdyenServer)`.
 
     Attributes:
         outbox: Webhooks that wait to be delivered.
-        rate_limit: How many requests a second it takes, by the bank's clock; None for any number.
-        heard: Called with each request that arrives.
         refuses_other_requests: Whether a key that was used for another request is refused. Adyen
             does not say what it does; otherwise the first answer is given again.
     """
 
     def __init__(self, bank: Bank) -> None:
-        self.bank = bank
+        super().__init__(bank)
         self.desks: Desks = Desks(bank)
         self.outbox: Outbox = Outbox(bank, self.desks.telling)
-        self.rate_limit: int | None = None
-        self.heard: list[Callable[[HttpRequest], None]] = []
         self.refuses_other_requests: bool = True
         self._kept: dict[tuple[str, str], Kept] = {}
-        self.running: set[tuple[str, str]] = set()
-        self.guard: AbstractContextManager[object] = threading.Lock()
-        self._revoked: set[Secret] = set()
-        self._allowed: dict[Secret, frozenset[str]] = {}
-        self._second, self._count = 0, 0
-        self._date = (0, "")
-
-    def revoke(self, api_key: str | Secret) -> None:
-        """Accept an API key no longer: whoever uses it is answered 401."""
-        self._revoked.add(api_key if isinstance(api_key, Secret) else Secret(api_key))
-
-    def restrict(self, api_key: str | Secret, operations: Collection[str]) -> None:
-        """Allow a key nothing but these operations, such as `create_refund`."""
-        key = api_key if isinstance(api_key, Secret) else Secret(api_key)
-        self._allowed[key] = frozenset(operations)
 
     def handle(self, request: HttpRequest, script: Script) -> Response:
         """
@@ -120,21 +98,12 @@ class AdyenServer:
             ApiError: They may not.
         """
         api_key = authorized(request, self.bank.environment)
-        if self._revoked and Secret(api_key) in self._revoked:
+        if self.is_revoked(api_key):
             raise unauthorized()
-        if self._allowed:
-            allowed = self._allowed.get(Secret(api_key))
-            if allowed is not None and allowed.isdisjoint(operations):
-                raise forbidden()
-        if self.rate_limit is not None:
-            self._limit(self.rate_limit)
-
-    def _limit(self, most: int) -> None:
-        second = self.bank.vault.wall() // 1_000_000
-        if second != self._second:
-            self._second, self._count = second, 0
-        self._count += 1
-        if self._count > most:
+        allowed = self.allowed(api_key)
+        if allowed is not None and allowed.isdisjoint(operations):
+            raise forbidden()
+        if not self.takes():
             raise ApiError(429, "000", "Too Many Requests", "security")
 
     # -- keys -----------------------------------------------------------------------------------
@@ -161,10 +130,3 @@ class AdyenServer:
             for name in list(self._kept):
                 if not keys or name[1] in keys:
                     del self._kept[name]
-
-    def date(self) -> str:
-        """The moment as the `Date` header says it."""
-        second = self.bank.vault.wall() // 1_000_000
-        if second != self._date[0]:
-            self._date = (second, format_datetime(moment(second * 1_000_000), usegmt=True))
-        return self._date[1]

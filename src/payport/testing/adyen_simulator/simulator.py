@@ -21,7 +21,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 from urllib.parse import urlencode
 
-from payport.domain.errors import ConfigurationError
 from payport.domain.identifiers import Environment
 from payport.domain.secrets import Secret
 from payport.operations.clock import Clock
@@ -33,7 +32,7 @@ from payport.testing.adyen_simulator.telling import Notice
 from payport.testing.bank.bank import Bank
 from payport.testing.bank.behaviour import adyen_like
 from payport.testing.simulation.documents import Doc
-from payport.testing.simulation.simulator import Simulator
+from payport.testing.simulation.simulator import Simulator, bank_for
 from payport.testing.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -114,13 +113,9 @@ class AdyenSimulator(Simulator[Notice]):
             "decides_after": decides_after,
             "first_number": first_number,
         }
-        if bank is not None:
-            for field, value in given.items():
-                if value is not None:
-                    message = "a bank that is passed has its own. Leave one of the two out."
-                    raise ConfigurationError(message, operation="AdyenSimulator", field=field)
-        else:
-            bank = Bank(
+
+        def own() -> Bank:
+            return Bank(
                 behaviour=replace(adyen_like(), decides_after=decides_after or timedelta()),
                 clock=clock,
                 account=account or MERCHANT_ACCOUNT,
@@ -128,6 +123,8 @@ class AdyenSimulator(Simulator[Notice]):
                 signing_secrets=signing_secrets or (HMAC_KEY,),
                 first_number=1 if first_number is None else first_number,
             )
+
+        bank = bank_for("AdyenSimulator", bank, given, own)
         self.server: AdyenServer = bank.face(AdyenServer)
         super().__init__(bank, self.server)
         server, desks = self.server, self.server.desks

@@ -7,7 +7,7 @@ What is asked, answered and told is the processor's, in its own package.
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
 
 from payport.domain.errors import ConfigurationError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from payport.testing.simulation.asgi import AsgiApp
     from payport.testing.simulation.transport import AsyncSimulatorTransport, SimulatorTransport
 
-__all__ = ["Server", "Simulator"]
+__all__ = ["Server", "Simulator", "bank_for"]
 
 S = TypeVar("S", bound=Statement)
 
@@ -70,6 +70,28 @@ class Server(Protocol[S]):
     def revoke(self, api_key: str | Secret) -> None:
         """Accept an API key no longer."""
         ...
+
+
+def bank_for(
+    name: str, bank: Bank | None, given: Mapping[str, object], make: Callable[[], Bank]
+) -> Bank:
+    """
+    The bank that a simulator stands in front of: the one that was passed, or one of its own.
+
+    Args:
+        name: The simulator's.
+        given: What was passed beside it, and is the bank's to say; None where it was not.
+
+    Raises:
+        ConfigurationError: Something of this was passed beside a bank.
+    """
+    if bank is None:
+        return make()
+    for field, value in given.items():
+        if value is not None:
+            message = "a bank that is passed has its own. Leave one of the two out."
+            raise ConfigurationError(message, operation=name, field=field)
+    return bank
 
 
 class Simulator(abc.ABC, Generic[S]):

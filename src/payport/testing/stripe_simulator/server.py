@@ -7,19 +7,15 @@ twice for a key that it remembers, and always does for one that it has forgotten
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager
 from datetime import timedelta
-from email.utils import format_datetime
 from typing import Final
 
-from payport.domain.secrets import Secret
 from payport.providers.exchange import Response
 from payport.testing.bank.bank import Bank
-from payport.testing.bank.vault import MICROSECOND, moment
+from payport.testing.bank.vault import MICROSECOND
 from payport.testing.faults import Fault
 from payport.testing.script import Script
+from payport.testing.simulation.server import FrontDoor
 from payport.testing.simulation.wire import HttpRequest
 from payport.testing.stripe_simulator.desks import Desks
 from payport.testing.stripe_simulator.errors import Doc, invalid
@@ -35,40 +31,21 @@ __all__ = ["StripeServer"]
 KEY_LIFE: Final = timedelta(hours=24)
 
 
-class StripeServer:
+class StripeServer(FrontDoor[str]):
     """
     The server in front of a bank; get it by `bank.face(StripeServer)`.
 
     Attributes:
         outbox: Webhooks that wait to be delivered.
         connected: Servers of accounts that requests may name by `Stripe-Account`.
-        rate_limit: How many requests a second it takes, by the bank's clock; None for any number.
-        heard: Called with each request that arrives.
     """
 
     def __init__(self, bank: Bank) -> None:
-        self.bank = bank
+        super().__init__(bank)
         self.desks: Desks = Desks(bank, search_lag=bank.behaviour.search_lag)
         self.outbox: Outbox = Outbox(bank, self.desks.events)
         self.connected: dict[str, StripeServer] = {}
-        self.rate_limit: int | None = None
-        self.heard: list[Callable[[HttpRequest], None]] = []
         self._kept: dict[str, Kept] = {}
-        self.running: set[str] = set()
-        self.guard: AbstractContextManager[object] = threading.Lock()
-        self._revoked: set[Secret] = set()
-        self._allowed: dict[Secret, frozenset[str]] = {}
-        self._second, self._count = 0, 0
-        self._date = (0, "")
-
-    def revoke(self, api_key: str | Secret) -> None:
-        """Accept an API key no longer: whoever uses it is answered 401."""
-        self._revoked.add(api_key if isinstance(api_key, Secret) else Secret(api_key))
-
-    def restrict(self, api_key: str | Secret, permissions: Collection[str]) -> None:
-        """Allow a key nothing but these, such as `payment_intent_write`."""
-        key = api_key if isinstance(api_key, Secret) else Secret(api_key)
-        self._allowed[key] = frozenset(permissions)
 
     def handle(self, request: HttpRequest, script: Script) -> Response:
         """
@@ -122,7 +99,7 @@ class StripeServer:
             ApiError: They may not.
         """
         api_key = authorized(request, self.bank.environment)
-        if self._revoked and Secret(api_key) in self._revoked:
+        if self.is_revoked(api_key):
             raise unknown_key(api_key)
         account = request.headers.get("stripe-account")
         if account is not None and account != self.bank.account:
@@ -132,8 +109,8 @@ class StripeServer:
                 " revoked."
             )
             raise invalid(message, "account_invalid", status=403)
-        if self.rate_limit is not None:
-            self._limit(self.rate_limit)
+        if not self.takes():
+            raise too_many(None)
 
     def permit(self, request: HttpRequest, route: Route, fields: Doc) -> None:
         """
@@ -142,23 +119,12 @@ class StripeServer:
         Raises:
             ApiError: It may not.
         """
-        if not self._allowed:
-            return
-        api_key = authorized(request, self.bank.environment)
-        allowed = self._allowed.get(Secret(api_key))
+        allowed = self.allowed(authorized(request, self.bank.environment))
         if allowed is None:
             return
         for permission in sorted(needed(route, fields)):
             if not allows(allowed, permission):
                 raise not_permitted(f"rak_{permission}", self.bank.account)
-
-    def _limit(self, most: int) -> None:
-        second = self.desks.memory.now()
-        if second != self._second:
-            self._second, self._count = second, 0
-        self._count += 1
-        if self._count > most:
-            raise too_many(None)
 
     # -- keys -----------------------------------------------------------------------------------
 
@@ -173,10 +139,3 @@ class StripeServer:
     def keep(self, key: str, kept: Kept) -> None:
         """Remember an answer."""
         self._kept[key] = kept
-
-    def date(self) -> str:
-        """The moment as the `Date` header says it."""
-        second = self.desks.memory.now()
-        if second != self._date[0]:
-            self._date = (second, format_datetime(moment(second * 1_000_000), usegmt=True))
-        return self._date[1]

@@ -18,14 +18,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from payport.domain.errors import ConfigurationError
 from payport.domain.identifiers import Environment
 from payport.domain.secrets import Secret
 from payport.operations.clock import Clock
 from payport.providers.deliveries import WebhookRequest
 from payport.testing.bank.bank import Bank
 from payport.testing.bank.behaviour import stripe_like
-from payport.testing.simulation.simulator import Simulator
+from payport.testing.simulation.simulator import Simulator, bank_for
 from payport.testing.stripe_simulator.events import API_VERSION, Event
 from payport.testing.stripe_simulator.routes import MORE_OPERATIONS
 from payport.testing.stripe_simulator.server import StripeServer
@@ -88,14 +87,10 @@ class StripeSimulator(Simulator[Event]):
             "search_lag": search_lag,
             "first_number": first_number,
         }
-        if bank is not None:
-            for field, value in given.items():
-                if value is not None:
-                    message = "a bank that is passed has its own. Leave one of the two out."
-                    raise ConfigurationError(message, operation="StripeSimulator", field=field)
-        else:
+
+        def own() -> Bank:
             lag = SEARCH_LAG if search_lag is None else search_lag
-            bank = Bank(
+            return Bank(
                 behaviour=replace(stripe_like(), search_lag=lag),
                 clock=clock,
                 account=account or ACCOUNT,
@@ -103,6 +98,8 @@ class StripeSimulator(Simulator[Event]):
                 signing_secrets=signing_secrets or (SIGNING_SECRET,),
                 first_number=1 if first_number is None else first_number,
             )
+
+        bank = bank_for("StripeSimulator", bank, given, own)
         self.server: StripeServer = bank.face(StripeServer)
         super().__init__(bank, self.server)
         if rate_limit is not None:
