@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
+from loopback import serving
 
 from payport.testing._provider_contract.captures import CaptureChecks
 from payport.testing._provider_contract.doubts import DoubtChecks
@@ -60,6 +63,26 @@ class Switchboard:
         self._apps.clear()
 
 
+class OverASocket:
+    """What a harness has its providers reach their simulator by; stands before the harness."""
+
+    simulator: Any
+    bank: Any
+
+    def __init__(self, make: Callable[..., Any], switchboard: Switchboard) -> None:
+        super().__init__(make)  # type: ignore[call-arg]
+        self._switchboard = switchboard
+        self._switchboard.clear()
+
+    def _new_script(self) -> Script:
+        return SocketScript(more=self.simulator.operations)
+
+    def _reached(self, script: Script) -> dict[str, Any]:
+        face = type(self.simulator)(bank=self.bank)
+        face.script = script
+        return {"base_url": self._switchboard.connect(face.asgi())}
+
+
 class OnASocket(
     PaymentChecks,
     CaptureChecks,
@@ -70,3 +93,19 @@ class OnASocket(
     WebhookChecks,
 ):
     """The groups of the contract that send something, or are sent something."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def switchboard(cls) -> Iterator[Switchboard]:
+        board = Switchboard()
+        with serving(board, ports=PORTS) as board.addresses:
+            yield board
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def _certificates_are_read_once(cls) -> Iterator[None]:
+        """Each client would read them anew, which takes longer than a test, and needs none."""
+        context = ssl.create_default_context()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("httpx._transports.default.create_ssl_context", lambda **_: context)
+            yield

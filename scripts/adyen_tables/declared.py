@@ -1,9 +1,9 @@
 """What the adapter declares: capabilities, keys, resolution, limits, currencies, and constants."""
 
 from collections.abc import Callable
-from dataclasses import fields
 
 from stripe_tables.markdown import code, listed, table
+from stripe_tables.specs import idempotency_of, limits_of, resolution_of
 
 from adyen_tables.shop import provider, settings
 from payport import Money, PayportError
@@ -17,7 +17,7 @@ from payport.providers.adyen.spec import (
     spec_with,
     wire_amount,
 )
-from payport.providers.spec import Capability, Limits
+from payport.providers.spec import Capability
 
 __all__ = ["TABLES"]
 
@@ -44,28 +44,6 @@ def capabilities_table() -> str:
 
 def _yes(declared: bool) -> str:  # noqa: FBT001 - a word for it
     return "yes" if declared else "no"
-
-
-def idempotency_table() -> str:
-    """What Adyen makes of keys."""
-    profile = _ONE.idempotency
-    rows = [(code(field.name), str(getattr(profile, field.name))) for field in fields(profile)]
-    return table(("idempotency", "Adyen"), rows)
-
-
-def resolution_table() -> str:
-    """How an unknown outcome is learned, in order."""
-    rows = [(str(place), code(way)) for place, way in enumerate(_ONE.resolution, 1)]
-    return table(("", "way"), rows)
-
-
-def limits_table() -> str:
-    """What is refused before anything is sent."""
-    rows = [
-        (code(field.name), f"{getattr(_ONE.limits, field.name):_}".replace("_", " "))
-        for field in fields(Limits)
-    ]
-    return table(("limit", "most"), rows)
 
 
 def currencies_table() -> str:
@@ -144,9 +122,9 @@ def refused_table() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "capabilities": capabilities_table,
-    "idempotency": idempotency_table,
-    "resolution": resolution_table,
-    "limits": limits_table,
+    "idempotency": lambda: idempotency_of(_ONE, "Adyen"),
+    "resolution": lambda: resolution_of(_ONE),
+    "limits": lambda: limits_of(_ONE),
     "currencies": currencies_table,
     "names": names_table,
     "refused": refused_table,

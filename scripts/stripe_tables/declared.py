@@ -1,16 +1,16 @@
 """What the adapter declares: capabilities, keys, resolution, limits, currencies."""
 
 from collections.abc import Callable
-from dataclasses import fields
 
 from payport import Money, PayportError
 from payport.domain._currencies import EXPONENTS as STANDARD
-from payport.providers.spec import Capability, Limits
+from payport.providers.spec import Capability
 from payport.providers.stripe import StripeProvider
 from payport.providers.stripe.objects import CAPTURE_TAG, TAG
 from payport.providers.stripe.settings import DEFAULT_BASE_URL
 from payport.providers.stripe.spec import API_VERSION, EXPONENTS, STEPS, spec_with, wire_amount
 from stripe_tables.markdown import code, table
+from stripe_tables.specs import idempotency_of, limits_of, resolution_of
 
 __all__ = ["TABLES"]
 
@@ -28,28 +28,6 @@ def capabilities_table() -> str:
             declared = "with `multicapture=True`" if _ASKED.has(capability) else "no"
         rows.append((code(capability), declared))
     return table(("capability", "declared"), rows)
-
-
-def idempotency_table() -> str:
-    """What Stripe makes of keys."""
-    profile = _AS_IT_COMES.idempotency
-    rows = [(code(field.name), str(getattr(profile, field.name))) for field in fields(profile)]
-    return table(("idempotency", "Stripe"), rows)
-
-
-def resolution_table() -> str:
-    """How an unknown outcome is learned, in order."""
-    rows = [(str(place), code(way)) for place, way in enumerate(_AS_IT_COMES.resolution, 1)]
-    return table(("", "way"), rows)
-
-
-def limits_table() -> str:
-    """What is refused before anything is sent."""
-    rows = [
-        (code(field.name), f"{getattr(_AS_IT_COMES.limits, field.name):_}".replace("_", " "))
-        for field in fields(Limits)
-    ]
-    return table(("limit", "most"), rows)
 
 
 def currencies_table() -> str:
@@ -133,9 +111,9 @@ def modes_table() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "capabilities": capabilities_table,
-    "idempotency": idempotency_table,
-    "resolution": resolution_table,
-    "limits": limits_table,
+    "idempotency": lambda: idempotency_of(_AS_IT_COMES, "Stripe"),
+    "resolution": lambda: resolution_of(_AS_IT_COMES),
+    "limits": lambda: limits_of(_AS_IT_COMES),
     "currencies": currencies_table,
     "names": names_table,
     "keys-refused": refused_table,

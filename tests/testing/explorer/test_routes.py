@@ -13,7 +13,7 @@ from payport.domain.errors import InvalidRequest
 from payport.domain.outcomes import FailureKind
 from payport.operations import routed, sending
 from payport.operations.records import OperationRecord
-from payport.providers import base
+from payport.providers import colours
 from payport.providers.outcomes import Failure
 from payport.storage.memory_journal import MemoryJournal
 from payport.testing.explorer.__main__ import main
@@ -147,7 +147,7 @@ class Unfenced(MemoryJournal):
 
 def a_time_out_counts_as_refused(monkeypatch):
     monkeypatch.setattr(
-        base,
+        colours,
         "failure_from_transport",
         lambda error: Failure(kind=FailureKind.UNAVAILABLE, message=str(error), unsent=True),
     )
