@@ -175,13 +175,14 @@ class Line:
             together: Carries units out in one transaction and tells each what became of it; those
                 that are not told when it raises are still to be done.
         """
-        turn = threading.Lock()
-        turn.acquire()
-        unit.wake = turn.release
+        turn = None
         try:
             with self._guard:
-                leads = self._line.join(unit)
-            if not leads:
+                if not self._line.join(unit):
+                    turn = threading.Lock()
+                    turn.acquire()
+                    unit.wake = turn.release
+            if turn is not None:
                 turn.acquire()
             while not unit.is_done:
                 with self._guard:

@@ -126,11 +126,10 @@ def _json(body: bytes) -> Any:
 
 def _snapshot(envelope: Mapping[str, Any]) -> Event:
     """An event with its object as it was."""
-    data = envelope.get("data")
-    told = cast("Document", data).get("object") if isinstance(data, dict) else None
-    if not isinstance(told, dict):
+    data: Any = envelope.get("data")
+    document: Any = data.get("object") if isinstance(data, dict) else None
+    if not isinstance(document, dict):
         _reject("the event holds no object")
-    document = cast("Document", told)
     version = envelope.get("api_version")
     ref, tag = _whose(document)
     return Event(
