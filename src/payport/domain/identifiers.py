@@ -18,7 +18,15 @@ from payport.domain.errors import InvalidRequest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Environment", "Kind", "check_reference", "check_scope", "derive_id", "digest"]
+__all__ = [
+    "Environment",
+    "Kind",
+    "check_reference",
+    "check_scope",
+    "derive_id",
+    "digest",
+    "short_digest",
+]
 
 #: Longest reference an application may use. Every provider we know keeps at least this many.
 MAX_REFERENCE = 80
@@ -51,7 +59,8 @@ class Kind(StrEnum):
 #: function takes longer than the hash.
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
-_SHIFTS: Final = range(250, -1, -10)
+_SHIFTS: Final = tuple(range(250, -1, -10))
+_SHORT_SHIFTS: Final = _SHIFTS[13:]
 
 
 def digest(parts: Sequence[str]) -> str:
@@ -60,17 +69,27 @@ def digest(parts: Sequence[str]) -> str:
 
     Each part is preceded by its length in bytes, so (`ab`, `c`) and (`a`, `bc`) differ.
     """
+    # 256 bits and four more, in characters of five: two at a time.
+    bits = int.from_bytes(_hashed(parts), "big") << 4
+    return "".join([_PAIRS[bits >> shift & 1023] for shift in _SHIFTS])
+
+
+def short_digest(parts: Sequence[str]) -> str:
+    """Return the first 26 characters (130 bits) of the digest, which ids are made of."""
+    bits = int.from_bytes(_hashed(parts)[:17], "big") >> 6
+    return "".join([_PAIRS[bits >> shift & 1023] for shift in _SHORT_SHIFTS])
+
+
+def _hashed(parts: Sequence[str]) -> bytes:
     encoded = [part.encode() for part in parts]
     whole = b"".join([piece for part in encoded for piece in (len(part).to_bytes(4, "big"), part)])
-    # 256 bits and four more, in characters of five: two at a time.
-    bits = int.from_bytes(hashlib.sha256(whole).digest(), "big") << 4
-    return "".join([_PAIRS[bits >> shift & 1023] for shift in _SHIFTS])
+    return hashlib.sha256(whole).digest()
 
 
 @lru_cache(maxsize=1024)
 def derive_id(kind: Kind, *parts: str) -> str:
-    """Return `<kind>_` and 26 characters (130 bits) of the digest of kind and parts."""
-    return f"{kind.value}_{digest((kind.value, *parts))[:26]}"
+    """Return `<kind>_` and the short digest of kind and parts."""
+    return f"{kind.value}_{short_digest((kind.value, *parts))}"
 
 
 def check_reference(reference: object, *, operation: str, field: str = "reference") -> str:
