@@ -51,7 +51,11 @@ class Kind(StrEnum):
 #: function takes longer than the hash.
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
+#: Of a whole digest, and of the half of one that an id is made of.
 _SHIFTS: Final = range(250, -1, -10)
+_ID_SHIFTS: Final = range(250, 120, -10)
+#: The lengths that nearly all parts have, as they are written.
+_LENGTHS: Final = tuple(length.to_bytes(4, "big") for length in range(128))
 
 
 def digest(parts: Sequence[str]) -> str:
@@ -60,17 +64,24 @@ def digest(parts: Sequence[str]) -> str:
 
     Each part is preceded by its length in bytes, so (`ab`, `c`) and (`a`, `bc`) differ.
     """
-    encoded = [part.encode() for part in parts]
-    whole = b"".join([piece for part in encoded for piece in (len(part).to_bytes(4, "big"), part)])
+    return _digest(parts, _SHIFTS)
+
+
+def _digest(parts: Sequence[str], shifts: range) -> str:
+    pieces: list[bytes] = []
+    for part in parts:
+        encoded = part.encode()
+        size = len(encoded)
+        pieces += (_LENGTHS[size] if size < len(_LENGTHS) else size.to_bytes(4, "big"), encoded)
     # 256 bits and four more, in characters of five: two at a time.
-    bits = int.from_bytes(hashlib.sha256(whole).digest(), "big") << 4
-    return "".join([_PAIRS[bits >> shift & 1023] for shift in _SHIFTS])
+    bits = int.from_bytes(hashlib.sha256(b"".join(pieces)).digest(), "big") << 4
+    return "".join([_PAIRS[bits >> shift & 1023] for shift in shifts])
 
 
 @lru_cache(maxsize=1024)
 def derive_id(kind: Kind, *parts: str) -> str:
     """Return `<kind>_` and 26 characters (130 bits) of the digest of kind and parts."""
-    return f"{kind.value}_{digest((kind.value, *parts))[:26]}"
+    return f"{kind}_{_digest((kind, *parts), _ID_SHIFTS)}"
 
 
 def check_reference(reference: object, *, operation: str, field: str = "reference") -> str:

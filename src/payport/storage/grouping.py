@@ -92,7 +92,8 @@ class _Line:
 
     def take(self) -> Sequence[Unit[Any]]:
         """For who leads: those to work for next."""
-        self._taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST))]
+        waiting = self._waiting
+        self._taken = [waiting.popleft() for _ in range(min(len(waiting), MOST))]
         return tuple(self._taken)
 
     def wake(self) -> None:
@@ -112,6 +113,9 @@ class _Line:
         if not unit.leads:
             return
         unit.leads = False
+        if not self._taken and not self._waiting:
+            self._is_led = False
+            return
         left = [one for one in self._taken if not one.is_done and one is not unit]
         self._taken = [one for one in self._taken if one.is_done]
         self.wake()
@@ -148,23 +152,35 @@ class Line:
                 that are not told when it raises are still to be done.
         """
         unit = Unit(work)
-        turn = threading.Lock()
-        turn.acquire()
-        unit.wake = turn.release
+        turn: threading.Lock | None = None
+        units: Sequence[Unit[Any]] = ()
         try:
             with self._guard:
-                leads = self._line.join(unit)
-            if not leads:
+                if self._line.join(unit):
+                    units = self._line.take()
+                else:
+                    turn = _taken_lock()
+                    unit.wake = turn.release
+            if turn is not None:
                 turn.acquire()
             while not unit.is_done:
-                with self._guard:
-                    units = self._line.take()
+                if not units:
+                    with self._guard:
+                        units = self._line.take()
                 together(units)
+                units = ()
                 self._line.wake()
         finally:
             with self._guard:
                 self._line.leave(unit)
         return unit.result()
+
+
+def _taken_lock() -> threading.Lock:
+    """A lock whose next taker waits until somebody lets it go."""
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
 
 
 class Grouped:

@@ -79,14 +79,13 @@ def run_units(
         StoreUnavailable: The database failed. Nothing of any unit stands, and all were told.
         BaseException: The thread is being ended. Nothing stands, and nobody was told.
     """
+    if len(units) == 1:
+        _run_alone(connection, units[0], sends, running)
+        return
     afterwards: list[Callable[[], None]] = []
-    apart = len(units) > 1
     try:
         running.begin()
-        done = [
-            _carried_out(connection, unit, sends, running, afterwards, apart=apart)
-            for unit in units
-        ]
+        done = [_carried_out(connection, unit, sends, running, afterwards) for unit in units]
         running.commit()
     except Exception as error:
         running.roll_back()
@@ -104,31 +103,39 @@ def run_units(
         step()
 
 
+def _run_alone(connection: Connection, unit: Unit[Any], sends: Sends, running: Running) -> None:
+    """The usual case: nobody shares the transaction, so it needs no savepoint."""
+    try:
+        value = run_unit(connection, unit.work, sends, running)
+    except Exception as error:
+        unit.raised(error)
+        if isinstance(error, StoreUnavailable):
+            raise
+    else:
+        unit.returned(value)
+
+
 def _carried_out(
     connection: Connection,
     unit: Unit[Any],
     sends: Sends,
     running: Running,
     afterwards: list[Callable[[], None]],
-    *,
-    apart: bool,
 ) -> tuple[Any, Exception | None]:
     """What one of several units returned, or what it failed with after it was taken back."""
     transaction = SqlTransaction(connection, running.place, running, sends)
-    if apart:
-        running.save()
+    running.save()
     try:
         value = unit.work(transaction)
         transaction.check()
     except Exception as error:
-        if not apart or isinstance(error, StoreUnavailable):
+        if isinstance(error, StoreUnavailable):
             raise
         running.take_back()
         return None, error
     finally:
         transaction.end()
-    if apart:
-        running.keep()
+    running.keep()
     afterwards.extend(transaction.afterwards)
     return value, None
 
