@@ -54,8 +54,8 @@ _PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHA
 #: Of a whole digest, and of the half of one that an id is made of.
 _SHIFTS: Final = range(250, -1, -10)
 _ID_SHIFTS: Final = range(250, 120, -10)
-#: The lengths that nearly all parts have, as they are written.
-_LENGTHS: Final = tuple(length.to_bytes(4, "big") for length in range(128))
+#: The lengths that nearly all parts have, as they are written: in four bytes.
+_LENGTHS: Final = tuple(f"\0\0\0{chr(length)}" for length in range(128))
 
 
 def digest(parts: Sequence[str]) -> str:
@@ -68,14 +68,22 @@ def digest(parts: Sequence[str]) -> str:
 
 
 def _digest(parts: Sequence[str], shifts: range) -> str:
-    pieces: list[bytes] = []
-    for part in parts:
-        encoded = part.encode()
-        size = len(encoded)
-        pieces += (_LENGTHS[size] if size < len(_LENGTHS) else size.to_bytes(4, "big"), encoded)
     # 256 bits and four more, in characters of five: two at a time.
-    bits = int.from_bytes(hashlib.sha256(b"".join(pieces)).digest(), "big") << 4
+    bits = int.from_bytes(hashlib.sha256(_written(parts)).digest(), "big") << 4
     return "".join([_PAIRS[bits >> shift & 1023] for shift in shifts])
+
+
+def _written(parts: Sequence[str]) -> bytes:
+    """The parts, each behind its length."""
+    try:
+        text = "".join([_LENGTHS[len(part)] + part for part in parts])
+    except IndexError:
+        pass  # a long one
+    else:
+        if text.isascii():
+            return text.encode()
+    encoded = [part.encode() for part in parts]
+    return b"".join([piece for part in encoded for piece in (len(part).to_bytes(4, "big"), part)])
 
 
 @lru_cache(maxsize=1024)

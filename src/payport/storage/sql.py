@@ -52,6 +52,48 @@ def run_unit(
     """
     if running is None:
         running = ThroughToolkit(connection, place_of(connection.engine))
+    result, afterwards = _committed(connection, work, sends, running)
+    for step in afterwards:
+        step()
+    return result
+
+
+def run_units(
+    connection: Connection, units: Sequence[Unit[Any]], sends: Sends, running: Running
+) -> None:
+    """
+    Run units of work in one transaction, and tell each what became of it.
+
+    Raises:
+        StoreUnavailable: The database failed. Nothing of any unit stands, and all were told.
+        BaseException: The thread is being ended. Nothing stands, and nobody was told.
+    """
+
+    def together(tx: Transaction) -> list[Any]:
+        return [unit.work(tx) for unit in units]
+
+    try:
+        values, afterwards = _committed(connection, together, sends, running)
+    except StoreUnavailable as error:
+        for unit in units:
+            unit.raised(error)
+        raise
+    except Exception as error:  # noqa: BLE001 - of one of them, which is told it
+        if len(units) > 1:
+            _run_apart(connection, units, sends, running)
+        else:
+            units[0].raised(error)
+        return
+    for unit, value in zip(units, values, strict=True):
+        unit.returned(value)
+    for step in afterwards:
+        step()
+
+
+def _committed(
+    connection: Connection, work: Callable[[Transaction], T], sends: Sends, running: Running
+) -> tuple[T, Sequence[Callable[[], None]]]:
+    """What the work returned, once it is committed, and what is to be done then."""
     transaction = SqlTransaction(connection, running.place, running, sends)
     try:
         running.begin()
@@ -63,25 +105,17 @@ def run_unit(
         raise
     finally:
         transaction.end()
-    for step in transaction.afterwards:
-        step()
-    return result
+    return result, transaction.afterwards
 
 
-def run_units(
+def _run_apart(
     connection: Connection, units: Sequence[Unit[Any]], sends: Sends, running: Running
 ) -> None:
     """
-    Run units of work in one transaction, each in a savepoint of its own where there are several,
-    and tell each what became of it. What one fails with is taken back alone.
+    As `run_units`, each in a savepoint of its own: one of them fails, and takes back nobody else.
 
-    Raises:
-        StoreUnavailable: The database failed. Nothing of any unit stands, and all were told.
-        BaseException: The thread is being ended. Nothing stands, and nobody was told.
+    Two statements more for each, so it comes second: that one fails is rare.
     """
-    if len(units) == 1:
-        _run_alone(connection, units[0], sends, running)
-        return
     afterwards: list[Callable[[], None]] = []
     try:
         running.begin()
@@ -101,18 +135,6 @@ def run_units(
         unit.returned(value) if failed is None else unit.raised(failed)
     for step in afterwards:
         step()
-
-
-def _run_alone(connection: Connection, unit: Unit[Any], sends: Sends, running: Running) -> None:
-    """The usual case: nobody shares the transaction, so it needs no savepoint."""
-    try:
-        value = run_unit(connection, unit.work, sends, running)
-    except Exception as error:
-        unit.raised(error)
-        if isinstance(error, StoreUnavailable):
-            raise
-    else:
-        unit.returned(value)
 
 
 def _carried_out(
