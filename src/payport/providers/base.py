@@ -269,8 +269,14 @@ class Adapter(abc.ABC):
         return operation(command, key)
 
     def render(self, command: Command, key: str) -> Request:
+        """The exchange's first request; the exchange is then dropped. Raises as `begin`."""
+        exchange, request = self.begin(command, key)
+        exchange.close()
+        return request
+
+    def begin(self, command: Command, key: str) -> tuple[Exchange[Outcome], Request]:
         """
-        The exchange's first request; the exchange is then dropped.
+        The exchange that carries a command out, and its first request.
 
         Raises:
             ConfigurationError: The first request is a read. The journal keeps the first request and
@@ -278,14 +284,12 @@ class Adapter(abc.ABC):
                 the same: read afterwards, or put what has to be read into the command.
         """
         exchange = self.exchange(command, key)
-        try:
-            request = next(exchange)
-        finally:
-            exchange.close()
+        request = next(exchange)
         if not request.mutates:
+            exchange.close()
             raise ConfigurationError(
                 f"the adapter begins {command.operation} with a read; its first request has to be "
                 "the one that changes something",
                 operation=command.operation,
             )
-        return request
+        return exchange, request

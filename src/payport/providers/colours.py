@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from payport.domain.errors import ConfigurationError
+from payport.providers.begun import Begun, BegunExchange
 from payport.providers.exchange import Exchange, TransportError, Wire, run, run_async
 from payport.providers.outcomes import (
     Account,
@@ -48,6 +49,7 @@ class _Colourless(Generic[A]):
 
     def __init__(self, adapter: A) -> None:
         self.adapter = adapter
+        self._begun = Begun()
 
     @property
     def spec(self) -> ProviderSpec:
@@ -61,7 +63,9 @@ class _Colourless(Generic[A]):
 
     def render(self, command: Command, key: str) -> Request:
         """The exact first request that carries the command out."""
-        return self.adapter.render(command, key)
+        exchange, request = self.adapter.begin(command, key)
+        self._begun.keep(command, key, BegunExchange(exchange, request))
+        return request
 
     def parse_webhook(self, request: WebhookRequest, *, now: datetime) -> tuple[Delivery, ...]:
         """See `ReceivesWebhooks.parse_webhook`."""
@@ -70,6 +74,12 @@ class _Colourless(Generic[A]):
     def read_webhook(self, body: bytes) -> tuple[Statement, ...]:
         """See `ReceivesWebhooks.read_webhook`."""
         return self.adapter.read_webhook(body)
+
+    def _exchange(self, command: Command, call: Call) -> BegunExchange:
+        """What carries the command out: the exchange that rendered it just now, or a new one."""
+        key = call.key or ""
+        known = self._begun.take(command, key)
+        return known or BegunExchange(self.adapter.exchange(command, key))
 
     def _judged(self, outcome: R | Failure, call: Call, wire: Wire) -> R | Failure:
         """What an exchange's outcome proves, given what else is known of the call."""
@@ -105,19 +115,19 @@ class SyncProvider(_Colourless[A]):
 
     def create_payment(self, command: CreatePayment, call: Call) -> Outcome:
         """See `PaymentProvider.create_payment`."""
-        return self._run(self.adapter.create_payment(command, call.key or ""), call)
+        return self._carry_out(command, call)
 
     def confirm_payment(self, command: ConfirmPayment, call: Call) -> Outcome:
         """See `PaymentProvider.confirm_payment`."""
-        return self._run(self.adapter.confirm_payment(command, call.key or ""), call)
+        return self._carry_out(command, call)
 
     def capture_payment(self, command: CapturePayment, call: Call) -> Outcome:
         """See `PaymentProvider.capture_payment`."""
-        return self._run(self.adapter.capture_payment(command, call.key or ""), call)
+        return self._carry_out(command, call)
 
     def cancel_payment(self, command: CancelPayment, call: Call) -> Outcome:
         """See `PaymentProvider.cancel_payment`."""
-        return self._run(self.adapter.cancel_payment(command, call.key or ""), call)
+        return self._carry_out(command, call)
 
     def retrieve_payment(self, payment_ref: str, call: Call) -> Outcome:
         """See `PaymentProvider.retrieve_payment`."""
@@ -125,7 +135,7 @@ class SyncProvider(_Colourless[A]):
 
     def create_refund(self, command: CreateRefund, call: Call) -> Outcome:
         """See `PaymentProvider.create_refund`."""
-        return self._run(self.adapter.create_refund(command, call.key or ""), call)
+        return self._carry_out(command, call)
 
     def retrieve_refund(self, refund_ref: str, call: Call) -> Outcome:
         """See `PaymentProvider.retrieve_refund`."""
@@ -141,14 +151,20 @@ class SyncProvider(_Colourless[A]):
         if close is not None:
             close()
 
-    def _run(self, exchange: Exchange[R | Failure], call: Call) -> R | Failure:
+    def _carry_out(self, command: Command, call: Call) -> Outcome:
+        begun = self._exchange(command, call)
+        return self._run(begun.exchange, call, begun.first)
+
+    def _run(
+        self, exchange: Exchange[R | Failure], call: Call, first: Request | None = None
+    ) -> R | Failure:
         wire = Wire(call)
 
         def send(request: Request) -> Any:
             return self._send(wire.outgoing(request), timeout=call.timeout)
 
         try:
-            outcome = run(exchange, send)
+            outcome = run(exchange, send, first)
         except TransportError as error:
             outcome = failure_from_transport(error)
         return self._judged(outcome, call, wire)
@@ -167,19 +183,19 @@ class AsyncProvider(_Colourless[A]):
 
     async def create_payment(self, command: CreatePayment, call: Call) -> Outcome:
         """See `PaymentProvider.create_payment`."""
-        return await self._run(self.adapter.create_payment(command, call.key or ""), call)
+        return await self._carry_out(command, call)
 
     async def confirm_payment(self, command: ConfirmPayment, call: Call) -> Outcome:
         """See `PaymentProvider.confirm_payment`."""
-        return await self._run(self.adapter.confirm_payment(command, call.key or ""), call)
+        return await self._carry_out(command, call)
 
     async def capture_payment(self, command: CapturePayment, call: Call) -> Outcome:
         """See `PaymentProvider.capture_payment`."""
-        return await self._run(self.adapter.capture_payment(command, call.key or ""), call)
+        return await self._carry_out(command, call)
 
     async def cancel_payment(self, command: CancelPayment, call: Call) -> Outcome:
         """See `PaymentProvider.cancel_payment`."""
-        return await self._run(self.adapter.cancel_payment(command, call.key or ""), call)
+        return await self._carry_out(command, call)
 
     async def retrieve_payment(self, payment_ref: str, call: Call) -> Outcome:
         """See `PaymentProvider.retrieve_payment`."""
@@ -187,7 +203,7 @@ class AsyncProvider(_Colourless[A]):
 
     async def create_refund(self, command: CreateRefund, call: Call) -> Outcome:
         """See `PaymentProvider.create_refund`."""
-        return await self._run(self.adapter.create_refund(command, call.key or ""), call)
+        return await self._carry_out(command, call)
 
     async def retrieve_refund(self, refund_ref: str, call: Call) -> Outcome:
         """See `PaymentProvider.retrieve_refund`."""
@@ -203,14 +219,20 @@ class AsyncProvider(_Colourless[A]):
         if close is not None:
             await close()
 
-    async def _run(self, exchange: Exchange[R | Failure], call: Call) -> R | Failure:
+    async def _carry_out(self, command: Command, call: Call) -> Outcome:
+        begun = self._exchange(command, call)
+        return await self._run(begun.exchange, call, begun.first)
+
+    async def _run(
+        self, exchange: Exchange[R | Failure], call: Call, first: Request | None = None
+    ) -> R | Failure:
         wire = Wire(call)
 
         def send(request: Request) -> Any:
             return self._send(wire.outgoing(request), timeout=call.timeout)
 
         try:
-            outcome = await run_async(exchange, send)
+            outcome = await run_async(exchange, send, first)
         except TransportError as error:
             outcome = failure_from_transport(error)
         return self._judged(outcome, call, wire)
