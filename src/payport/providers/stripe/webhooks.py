@@ -127,9 +127,10 @@ def _json(body: bytes) -> Any:
 def _snapshot(envelope: Mapping[str, Any]) -> Event:
     """An event with its object as it was."""
     data: Any = envelope.get("data")
-    document: Any = data.get("object") if isinstance(data, dict) else None
-    if not isinstance(document, dict):
+    held = cast("Mapping[str, Any]", data).get("object") if isinstance(data, dict) else None
+    if not isinstance(held, dict):
         _reject("the event holds no object")
+    document = cast("Mapping[str, Any]", held)
     version = envelope.get("api_version")
     ref, tag = _whose(document)
     return Event(

@@ -1,5 +1,5 @@
 """
-The bank as tests hold it: what they make happen in it, and what they ask it afterwards.
+The bank as tests hold it: what they make happen in it; what they ask it afterwards is `Views`.
 
 It is told the truth and tells it: what moved is what its books say moved, whatever the provider in
 front of it answered. Merchants do not call it: they send requests to one of its faces. It moves no
@@ -9,8 +9,8 @@ money, waits for nothing and writes nothing down.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from payport.domain.errors import ConfigurationError
@@ -19,25 +19,21 @@ from payport.domain.money import Money
 from payport.domain.secrets import Secret
 from payport.operations.clock import Clock
 from payport.testing.bank.behaviour import Behaviour, stripe_like
-from payport.testing.bank.books import Entry, Fees
+from payport.testing.bank.books import Fees
 from payport.testing.bank.captures import Captures
 from payport.testing.bank.disputes import Disputes
 from payport.testing.bank.payments import Payments
 from payport.testing.bank.payouts import Payouts
 from payport.testing.bank.records import (
-    Capture,
     Change,
-    Dispute,
     DisputeState,
     Order,
-    Payment,
-    Payout,
     PayoutState,
-    Refund,
     State,
 )
 from payport.testing.bank.refunds import Refunds
 from payport.testing.bank.vault import Vault
+from payport.testing.bank.views import Views, nothing
 from payport.testing.clock import FakeClock
 from payport.testing.tokens import Tokens
 
@@ -49,7 +45,7 @@ F = TypeVar("F")
 SIGNING_SECRET = "whsec_fake_0001"  # noqa: S105 - it protects play money
 
 
-class Bank:
+class Bank(Views):
     """
     An in-memory bank.
 
@@ -95,16 +91,6 @@ class Bank:
 
     def __repr__(self) -> str:
         return f"<Bank {self.behaviour.name}: {len(self.vault.payments)} payments>"
-
-    @contextmanager
-    def open(self) -> Generator[Vault]:
-        """Hold the lock, with everything that is due having happened before and after."""
-        with self.lock:
-            self.vault.catch_up()
-            try:
-                yield self.vault
-            finally:
-                self.vault.catch_up()
 
     def face(self, make: Callable[[Bank], F]) -> F:
         """The bank's face of this kind: made once, so that all who use the bank share it."""
@@ -204,7 +190,7 @@ class Bank:
         with self.open():
             payments = self.payments_named(name)
             if not payments:
-                raise _nothing(name)
+                raise nothing(name)
             for payment in payments:
                 # What is decided here may leave something else to wait for: not for this call.
                 for waiting in payment.waiting:
@@ -330,101 +316,3 @@ class Bank:
             change = Change(what=what, at=vault.stamp(), details=details or {})
             for listener in vault.listeners:
                 listener(change)
-
-    # -- what there is --------------------------------------------------------------------------
-
-    def payments_named(self, name: str) -> tuple[Payment, ...]:
-        """All payments known by a name, oldest first."""
-        with self.open() as vault:
-            return vault.named(name)
-
-    def payment(self, name: str) -> Payment:
-        """
-        The latest payment known by a name.
-
-        Raises:
-            LookupError: There is none.
-        """
-        found = self.payments_named(name)
-        if not found:
-            raise _nothing(name)
-        return found[-1]
-
-    @property
-    def payments(self) -> tuple[Payment, ...]:
-        """All payments, oldest first."""
-        with self.open() as vault:
-            return tuple(vault.payments.values())
-
-    @property
-    def captures(self) -> tuple[Capture, ...]:
-        """All captures, by payment."""
-        return tuple(capture for payment in self.payments for capture in payment.captures)
-
-    @property
-    def refunds(self) -> tuple[Refund, ...]:
-        """All refunds, oldest first."""
-        with self.open() as vault:
-            return tuple(refund for _, refund in vault.refunds.values())
-
-    @property
-    def disputes(self) -> tuple[Dispute, ...]:
-        """All disputes, oldest first."""
-        with self.open() as vault:
-            return tuple(dispute for _, dispute in vault.disputes.values())
-
-    @property
-    def payouts(self) -> tuple[Payout, ...]:
-        """All payouts, oldest first."""
-        with self.open() as vault:
-            return tuple(vault.payouts.values())
-
-    @property
-    def entries(self) -> tuple[Entry, ...]:
-        """The books: everything that moved, in order."""
-        with self.open() as vault:
-            return tuple(vault.books.entries)
-
-    def balance(self, currency: str = "USD") -> Money:
-        """What the bank owes the merchant: fees are paid, payouts have left."""
-        with self.open() as vault:
-            return Money(vault.books.balances.get(currency, 0), currency)
-
-    def charged(self, name: str, currency: str = "USD") -> Money:
-        """
-        What was really taken from the customer for this name, before refunds: the sum over all
-        payments known by it, so that a double charge shows.
-
-        Args:
-            currency: Of the nothing that is returned where the bank knows no such payment.
-        """
-        return self._total(name, currency, lambda payment: payment.taken)
-
-    def refunded(self, name: str, currency: str = "USD") -> Money:
-        """What was really given back; see `charged`."""
-        return self._total(name, currency, lambda payment: payment.given_back)
-
-    def moved(self, name: str, currency: str = "USD") -> Money:
-        """What moved from customer to merchant in the end, by the books; see `charged`."""
-        moved = self.vault.books.moved
-        return self._total(name, currency, lambda payment: moved.get(payment.ref, 0))
-
-    def effects(self, key: str) -> int:
-        """How often something was executed with this key. A declined try was executed too."""
-        with self.open() as vault:
-            return vault.executed.get(key, 0)
-
-    def requests(self, key: str) -> int:
-        """How many requests with this key arrived, executed or not."""
-        with self.lock:
-            return self.vault.arrived.get(key, 0)
-
-    def _total(self, name: str, currency: str, of: Callable[[Payment], int]) -> Money:
-        with self.open():
-            found = self.payments_named(name)
-            minor = sum(of(payment) for payment in found)
-        return Money(minor, found[0].order.currency if found else currency)
-
-
-def _nothing(name: str) -> LookupError:
-    return LookupError(f"the bank knows no payment by the name of {name!r}")
