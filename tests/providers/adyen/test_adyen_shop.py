@@ -23,6 +23,7 @@ from payport import (
     UnsupportedOperation,
 )
 from payport.domain.actions import ClientToken, Redirect
+from payport.domain.errors import ProviderPermissionDenied
 from payport.providers.adyen import HOSTED, SESSION, payment_method_from, stored_methods_in
 from payport.storage.base import InboxState
 from payport.testing import Conflict, LostRequest, LostResponse, ServerError
@@ -464,6 +465,25 @@ def test_a_payment_of_one_region_is_not_touched_from_another(shop: Shop) -> None
     with pytest.raises(ConfigurationError, match="@us"):
         shop.do(elsewhere.payments.capture(intent.id))
     assert not shop.asked("/captures")
+
+
+def test_a_merchant_account_that_the_key_may_not_use_is_told_before_anything_is_sent(
+    shop: Shop,
+) -> None:
+    other = shop.client(shop.provider_with(merchant_account="SomebodyElsesECOM"))
+    with pytest.raises(ProviderPermissionDenied, match="Invalid Merchant Account"):
+        shop.do(
+            other.payments.create(
+                reference="order_1",
+                amount=PRICE,
+                payment_method="PMCARDOK",
+                return_url=BACK,
+                confirm=True,
+            )
+        )
+    assert shop.asked("/paymentMethods")
+    assert not shop.asked("/payments")
+    assert shop.do(other.operations.list()) == []
 
 
 def test_a_currency_that_adyen_does_not_take_is_refused_before_anything_is_sent(shop: Shop) -> None:
