@@ -255,6 +255,8 @@ class AsyncSqliteStore:
     async def aclose(self) -> None:
         """Close the file and end the thread. The next use opens it again, in any loop."""
         self._leave_parent()
+        if self._waiting:
+            self._call()  # what came in this turn of the loop, before the file is closed
         thread, self._thread = self._thread, None
         self._loop.leave()
         if thread is not None:
