@@ -7,22 +7,15 @@ import asyncio
 import sqlite3
 import threading
 import time
-from dataclasses import fields
 
 import pytest
 from test_sharing import LONG, Crowd, Door, saving, statements_of, waiting, waiting_in_hand
 
 from payport.domain.errors import StoreUnavailable
 from payport.storage import arriving
-from payport.storage.base import Arrival, InboxState, Known
+from payport.storage.base import InboxState, Known
 from payport.storage.sqlite import AsyncSqliteStore
-from payport.testing._store_contract import samples
-
-
-def arrival(name, **changes):
-    row = samples.delivery(name, **changes)
-    told = {field.name: getattr(row, field.name) for field in fields(row)}
-    return Arrival(**{name: told[name] for name in Arrival._fields})
+from payport.testing._store_contract.samples import arrival
 
 
 def kept(store, name):
@@ -173,6 +166,13 @@ def test_deliveries_and_other_units_of_work_share_a_commit(db, open_store):
     assert isinstance(told[0]["failing"], ZeroDivisionError)
 
 
+def test_who_is_told_that_it_is_stored_is_told_after_the_commit(db, open_store):
+    store, other = open_store(db), open_store(db)
+    assert store.add_arrivals([arrival("dlv_1"), arrival("dlv_2")]) == [None, None]
+    assert kept(other, "dlv_1") is not None
+    assert kept(other, "dlv_2") is not None
+
+
 def test_nobody_is_told_that_it_is_stored_when_the_commit_fails(db, open_store, monkeypatch):
     store = open_store(db)
     store.add_arrivals([arrival("dlv_0")])
@@ -182,12 +182,10 @@ def test_nobody_is_told_that_it_is_stored_when_the_commit_fails(db, open_store, 
         raise StoreUnavailable(message, operation="store")
 
     monkeypatch.setattr(store._running, "commit", fails)
-    told = []
     crowd = Arrivals(store)
     crowd.bring("a", arrival("dlv_a"))
     crowd.wait()
-    told.append(crowd.told["a"])
-    assert isinstance(told[0], StoreUnavailable)
+    assert isinstance(crowd.told["a"], StoreUnavailable)
     assert kept(store, "dlv_a") is None
     assert store.add_arrivals([arrival("dlv_a")]) == [None]
 
