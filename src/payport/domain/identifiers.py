@@ -59,8 +59,11 @@ class Kind(StrEnum):
 #: function takes longer than the hash.
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
-_SHIFTS: Final = tuple(range(250, -1, -10))
-_SHORT_SHIFTS: Final = _SHIFTS[13:]
+#: Of a whole digest, and of the half of one that an id is made of.
+_SHIFTS: Final = range(250, -1, -10)
+_ID_SHIFTS: Final = range(250, 120, -10)
+#: The lengths that nearly all parts have, as they are written: in four bytes.
+_LENGTHS: Final = tuple(f"\0\0\0{chr(length)}" for length in range(128))
 
 
 def digest(parts: Sequence[str]) -> str:
@@ -69,21 +72,31 @@ def digest(parts: Sequence[str]) -> str:
 
     Each part is preceded by its length in bytes, so (`ab`, `c`) and (`a`, `bc`) differ.
     """
-    # 256 bits and four more, in characters of five: two at a time.
-    bits = int.from_bytes(_hashed(parts), "big") << 4
-    return "".join([_PAIRS[bits >> shift & 1023] for shift in _SHIFTS])
+    return _digest(parts, _SHIFTS)
 
 
 def short_digest(parts: Sequence[str]) -> str:
     """Return the first 26 characters (130 bits) of the digest, which ids are made of."""
-    bits = int.from_bytes(_hashed(parts)[:17], "big") >> 6
-    return "".join([_PAIRS[bits >> shift & 1023] for shift in _SHORT_SHIFTS])
+    return _digest(parts, _ID_SHIFTS)
 
 
-def _hashed(parts: Sequence[str]) -> bytes:
+def _digest(parts: Sequence[str], shifts: range) -> str:
+    # 256 bits and four more, in characters of five: two at a time.
+    bits = int.from_bytes(hashlib.sha256(_written(parts)).digest(), "big") << 4
+    return "".join([_PAIRS[bits >> shift & 1023] for shift in shifts])
+
+
+def _written(parts: Sequence[str]) -> bytes:
+    """The parts, each behind its length."""
+    try:
+        text = "".join([_LENGTHS[len(part)] + part for part in parts])
+    except IndexError:
+        pass  # a long one
+    else:
+        if text.isascii():
+            return text.encode()
     encoded = [part.encode() for part in parts]
-    whole = b"".join([piece for part in encoded for piece in (len(part).to_bytes(4, "big"), part)])
-    return hashlib.sha256(whole).digest()
+    return b"".join([piece for part in encoded for piece in (len(part).to_bytes(4, "big"), part)])
 
 
 @lru_cache(maxsize=1024)

@@ -66,8 +66,11 @@ def _aware(value: datetime | None) -> datetime | None:
 
 def microseconds(value: datetime | None) -> int | None:
     """What SQLite keeps of a moment."""
-    aware = _aware(value)
-    return None if aware is None else (aware - _EPOCH) // _MICROSECOND
+    if value is None:
+        return None
+    if value.tzinfo is None:
+        _aware(value)  # refuses it; asked for no other, because every row has several moments
+    return (value - _EPOCH) // _MICROSECOND
 
 
 def _in_utc(value: datetime | None) -> datetime | None:

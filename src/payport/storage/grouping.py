@@ -124,7 +124,8 @@ class _Line:
 
     def take(self) -> Sequence[Unit[Any]]:
         """For who leads: those to work for next."""
-        self._taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST))]
+        waiting = self._waiting
+        self._taken = [waiting.popleft() for _ in range(min(len(waiting), MOST))]
         return tuple(self._taken)
 
     def wake(self) -> None:
@@ -144,6 +145,9 @@ class _Line:
         if not unit.leads:
             return
         unit.leads = False
+        if not self._taken and not self._waiting:
+            self._is_led = False
+            return
         left = [one for one in self._taken if not one.is_done and one is not unit]
         self._taken = [one for one in self._taken if one.is_done]
         self.wake()
@@ -175,24 +179,35 @@ class Line:
             together: Carries units out in one transaction and tells each what became of it; those
                 that are not told when it raises are still to be done.
         """
-        turn = None
+        turn: threading.Lock | None = None
+        units: Sequence[Unit[Any]] = ()
         try:
             with self._guard:
-                if not self._line.join(unit):
-                    turn = threading.Lock()
-                    turn.acquire()
+                if self._line.join(unit):
+                    units = self._line.take()
+                else:
+                    turn = _taken_lock()
                     unit.wake = turn.release
             if turn is not None:
                 turn.acquire()
             while not unit.is_done:
-                with self._guard:
-                    units = self._line.take()
+                if not units:
+                    with self._guard:
+                        units = self._line.take()
                 together(units)
+                units = ()
                 self._line.wake()
         finally:
             with self._guard:
                 self._line.leave(unit)
         return unit.result()
+
+
+def _taken_lock() -> threading.Lock:
+    """A lock whose next taker waits until somebody lets it go."""
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
 
 
 class Grouped:

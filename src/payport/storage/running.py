@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import sqlalchemy as sa
@@ -21,7 +22,7 @@ from payport.storage.beginning import begin
 from payport.storage.faults import driver_fault, guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -261,23 +262,25 @@ class ThroughDriver:
 class _Compiled:
     """One statement for SQLite's driver: its text, and what makes values and rows fit."""
 
-    __slots__ = ("_columns", "_constants", "_made", "_names", "_readers", "sql")
+    __slots__ = ("_columns", "_constants", "_made", "_pick", "_readers", "sql")
 
-    def __init__(self, compiled: Any, columns: Sequence[Any]) -> None:
+    def __init__(self, compiled: Any, columns: Sequence[Any], given: Collection[str]) -> None:
         self.sql: str = str(compiled)
         constants: Mapping[str, Any] = compiled.params
-        self._names: tuple[str, ...] = tuple(compiled.positiontup)
-        self._constants = {name: value for name, value in constants.items() if name in self._names}
-        made = (_processor(compiled.binds[name].type, "bind_processor") for name in self._names)
+        names: Sequence[str] = compiled.positiontup
+        #: The values in the order of the statement's question marks.
+        self._pick = _picking(names)
+        #: Those that the statement has of its own; most have none.
+        self._constants = {name: constants[name] for name in names if name not in given}
+        made = (_processor(compiled.binds[name].type, "bind_processor") for name in names)
         self._made = [(at, make) for at, make in enumerate(made) if make is not None]
         self._columns = [column.key for column in columns]
         readers = ((c.key, _processor(c.type, "result_processor", None)) for c in columns)
         self._readers = [(name, read) for name, read in readers if read is not None]
 
     def parameters(self, values: Mapping[str, Any]) -> list[Any]:
-        """The values in the order of the statement's question marks."""
-        given = {**self._constants, **values} if self._constants else values
-        parameters = [given.get(name) for name in self._names]
+        """What the driver is given beside the statement."""
+        parameters = list(self._pick({**self._constants, **values} if self._constants else values))
         for at, make in self._made:
             parameters[at] = make(parameters[at])
         return parameters
@@ -288,6 +291,13 @@ class _Compiled:
         for name, read in self._readers:
             row[name] = read(row[name])
         return row
+
+
+def _picking(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    """What takes values by their names, in this order."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda values: [values[name] for name in names]
 
 
 _DIALECT: Final = sqlite.dialect(paramstyle="qmark")
@@ -312,7 +322,7 @@ def _compile(statement: Any, values: Mapping[str, Any]) -> _Compiled | None:
     if compiled.post_compile_params:
         # A list of values is spelled out anew for each number of them.
         return None
-    return _Compiled(compiled, list(statement.selected_columns) if reads else [])
+    return _Compiled(compiled, list(statement.selected_columns) if reads else [], values.keys())
 
 
 def _processor(kind: Any, which: str, *more: Any) -> Callable[[Any], Any] | None:
