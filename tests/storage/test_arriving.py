@@ -254,6 +254,25 @@ def test_a_task_that_is_canceled_takes_none_of_the_others_along(db, open_store):
     assert [kept(store, f"dlv_{n}") is None for n in range(5)] == [n == 2 for n in range(5)]
 
 
+def test_tasks_are_told_when_no_thread_can_be_started(db, monkeypatch):
+    async def main():
+        async with asyncio.timeout(LONG):
+            store = AsyncSqliteStore(str(db))
+            with monkeypatch.context() as patch:
+                patch.setattr(threading.Thread, "start", no_more)
+                told = await asyncio.gather(
+                    *(store.add_arrivals([arrival(f"dlv_{n}")]) for n in range(3)),
+                    return_exceptions=True,
+                )
+            await store.aclose()
+            return told
+
+    def no_more(thread):
+        raise RuntimeError("can't start new thread")
+
+    assert [type(error) for error in asyncio.run(main())] == [StoreUnavailable] * 3
+
+
 def test_what_comes_just_before_the_store_is_closed_is_stored(db, open_store):
     async def main():
         store = AsyncSqliteStore(str(db))
