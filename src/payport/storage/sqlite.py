@@ -230,8 +230,12 @@ class AsyncSqliteStore:
     def _call(self) -> None:
         """In the event loop: let the thread carry out what waits."""
         self._called = False
-        if self._waiting:
+        if not self._waiting:
+            return
+        try:
             self._started().submit(self._carry_out_waiting, self._loop.check())
+        except RuntimeError:  # no thread can be started, and nobody else would tell those who wait
+            _tell([self._waiting.popleft() for _ in range(len(self._waiting))])
 
     def _carry_out_waiting(self, loop: asyncio.AbstractEventLoop) -> None:
         """In the thread: whatever waits by now, together."""
@@ -255,6 +259,8 @@ class AsyncSqliteStore:
     async def aclose(self) -> None:
         """Close the file and end the thread. The next use opens it again, in any loop."""
         self._leave_parent()
+        if self._waiting:
+            self._call()  # what came in this turn of the loop, before the file is closed
         thread, self._thread = self._thread, None
         self._loop.leave()
         if thread is not None:
@@ -282,7 +288,7 @@ def _tell(done: Sequence[tuple[Unit[Any], asyncio.Future[None]]]) -> None:
     """In the event loop: those who wait go on. What is not done was lost with its thread."""
     for unit, told in done:
         if not unit.is_done:
-            message = "the thread that works with the database was ended"
+            message = "the thread that works with the database was ended, or cannot be started"
             unit.raised(StoreUnavailable(message, operation="store.transact"))
         if not told.done():
             told.set_result(None)

@@ -126,11 +126,11 @@ def _json(body: bytes) -> Any:
 
 def _snapshot(envelope: Mapping[str, Any]) -> Event:
     """An event with its object as it was."""
-    data: Any = envelope.get("data")
-    held = cast("Mapping[str, Any]", data).get("object") if isinstance(data, dict) else None
-    if not isinstance(held, dict):
+    data = envelope.get("data")
+    told = cast("Document", data).get("object") if isinstance(data, dict) else None
+    if not isinstance(told, dict):
         _reject("the event holds no object")
-    document = cast("Mapping[str, Any]", held)
+    document = cast("Document", told)
     version = envelope.get("api_version")
     ref, tag = _whose(document)
     return Event(

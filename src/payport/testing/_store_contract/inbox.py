@@ -10,7 +10,8 @@ import pytest
 
 from payport.domain.errors import StoreConflict
 from payport.domain.identifiers import Environment
-from payport.storage.base import Cursor, HandlerRun, InboxQuery, InboxRow, InboxState
+from payport.storage.base import Cursor, HandlerRun, InboxQuery, InboxRow, InboxState, Known
+from payport.storage.grouping import sharing
 from payport.testing._store_contract import samples
 
 if TYPE_CHECKING:
@@ -104,6 +105,17 @@ class Inbox:
         first = samples.delivery("dlv_1", dedupe_key="once")
         assert _put(store, first, samples.delivery("dlv_2", dedupe_key="once")) == [None, first]
         assert store.transact(lambda tx: tx.delivery("dlv_2")) is None
+
+    def test_what_arrives_is_inserted_once_and_what_was_there_is_told(self, store: Store) -> None:
+        first = samples.arrival("dlv_1", fingerprint="first")
+        again = samples.arrival("dlv_1", fingerprint="second")
+        other = samples.arrival("dlv_2", state=InboxState.QUARANTINED)
+        shared = sharing(store)
+        assert list(shared.add_arrivals([first])) == [None]
+        there = Known(first.id, first.fingerprint, first.state)
+        assert list(shared.add_arrivals([again, other])) == [there, None]
+        assert _kept(store, "dlv_1") == first.row()
+        assert _kept(store, "dlv_2") == other.row()
 
     def test_dedupe_keys_of_providers_and_environments_never_meet(self, store: Store) -> None:
         rows = [

@@ -35,6 +35,7 @@ from payport.operations.records import (
 )
 from payport.providers.commands import Operation
 from payport.storage.base import (
+    Arrival,
     HandlerRun,
     InboxRow,
     InboxState,
@@ -49,6 +50,7 @@ __all__ = [
     "PLACE",
     "after",
     "all_events",
+    "arrival",
     "attempt",
     "delivery",
     "event",
@@ -397,6 +399,12 @@ def delivery(name: str = "dlv_1", **changes: Any) -> InboxRow:
         **changes,
     }
     return InboxRow(**values)
+
+
+def arrival(name: str = "dlv_1", **changes: Any) -> Arrival:
+    """The same as it is received."""
+    row = delivery(name, **changes)
+    return Arrival(**{part: getattr(row, part) for part in Arrival._fields})
 
 
 def run(event_id: str = "evt_1", handler: str = "shop.paid", **changes: Any) -> HandlerRun:
