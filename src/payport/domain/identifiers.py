@@ -18,7 +18,15 @@ from payport.domain.errors import InvalidRequest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Environment", "Kind", "check_reference", "check_scope", "derive_id", "digest"]
+__all__ = [
+    "Environment",
+    "Kind",
+    "check_reference",
+    "check_scope",
+    "derive_id",
+    "digest",
+    "short_digest",
+]
 
 #: Longest reference an application may use. Every provider we know keeps at least this many.
 MAX_REFERENCE = 80
@@ -67,6 +75,11 @@ def digest(parts: Sequence[str]) -> str:
     return _digest(parts, _SHIFTS)
 
 
+def short_digest(parts: Sequence[str]) -> str:
+    """Return the first 26 characters (130 bits) of the digest, which ids are made of."""
+    return _digest(parts, _ID_SHIFTS)
+
+
 def _digest(parts: Sequence[str], shifts: range) -> str:
     # 256 bits and four more, in characters of five: two at a time.
     bits = int.from_bytes(hashlib.sha256(_written(parts)).digest(), "big") << 4
@@ -88,8 +101,8 @@ def _written(parts: Sequence[str]) -> bytes:
 
 @lru_cache(maxsize=1024)
 def derive_id(kind: Kind, *parts: str) -> str:
-    """Return `<kind>_` and 26 characters (130 bits) of the digest of kind and parts."""
-    return f"{kind}_{_digest((kind, *parts), _ID_SHIFTS)}"
+    """Return `<kind>_` and the short digest of kind and parts."""
+    return f"{kind.value}_{short_digest((kind.value, *parts))}"
 
 
 def check_reference(reference: object, *, operation: str, field: str = "reference") -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
     from sqlalchemy.types import TypeEngine
 
-__all__ = ["Moment", "Word"]
+__all__ = ["Moment", "Word", "microseconds"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -41,7 +41,7 @@ class Moment(TypeDecorator[datetime]):
 
     def bind_processor(self, dialect: Dialect) -> Any:
         """What makes a value of the database's; a naive datetime is refused: it is no moment."""
-        return _aware if dialect.name == "postgresql" else _microseconds
+        return _aware if dialect.name == "postgresql" else microseconds
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         """The database's value of a datetime; see `bind_processor`."""
@@ -64,7 +64,8 @@ def _aware(value: datetime | None) -> datetime | None:
     return value
 
 
-def _microseconds(value: datetime | None) -> int | None:
+def microseconds(value: datetime | None) -> int | None:
+    """What SQLite keeps of a moment."""
     if value is None:
         return None
     if value.tzinfo is None:

@@ -11,16 +11,33 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from payport.domain.errors import StoreUnavailable
+from payport.storage.inbox import adding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from payport.storage.base import AsyncStore, Store, Transaction
+    from payport.storage.base import (
+        AsyncSharedStore,
+        AsyncStore,
+        SharedStore,
+        Store,
+        Transaction,
+    )
+    from payport.storage.inbox import Arrival, Known
 
-__all__ = ["MOST", "AsyncGrouped", "Grouped", "Line", "Unit"]
+__all__ = [
+    "MOST",
+    "Arriving",
+    "AsyncGrouped",
+    "Grouped",
+    "Line",
+    "Unit",
+    "sharing",
+    "sharing_awaited",
+]
 
 T = TypeVar("T")
 
@@ -61,6 +78,21 @@ class Unit(Generic[T]):
             raise self._error
         value: T = self._value
         return value
+
+
+class Arriving(Unit["Sequence[Known | None]"]):
+    """
+    The insertion of received deliveries, which a store may carry out in a way of its own.
+
+    Attributes:
+        arrivals: The deliveries.
+    """
+
+    __slots__ = ("arrivals",)
+
+    def __init__(self, arrivals: Sequence[Arrival]) -> None:
+        super().__init__(adding(arrivals))
+        self.arrivals: Sequence[Arrival] = arrivals
 
 
 class _Line:
@@ -139,19 +171,14 @@ class Line:
         """How many wait to be taken."""
         return len(self._line)
 
-    def transact(
-        self,
-        work: Callable[[Transaction], T],
-        together: Callable[[Sequence[Unit[Any]]], None],
-    ) -> T:
+    def carry_out(self, unit: Unit[T], together: Callable[[Sequence[Unit[Any]]], None]) -> T:
         """
-        See `Store.transact`.
+        Have a unit carried out, and return what it returned, or raise what it failed with.
 
         Args:
             together: Carries units out in one transaction and tells each what became of it; those
                 that are not told when it raises are still to be done.
         """
-        unit = Unit(work)
         turn: threading.Lock | None = None
         units: Sequence[Unit[Any]] = ()
         try:
@@ -184,15 +211,19 @@ def _taken_lock() -> threading.Lock:
 
 
 class Grouped:
-    """A store for units of work that may share a transaction; for threads."""
+    """Lets units of work share the transactions of a store that does not by itself; for threads."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._line = Line()
 
-    def transact(self, work: Callable[[Transaction], T]) -> T:
-        """See `Store.transact`."""
-        return self._line.transact(work, self._together)
+    def transact_shared(self, work: Callable[[Transaction], T]) -> T:
+        """See `SharedStore.transact_shared`."""
+        return self._line.carry_out(Unit(work), self._together)
+
+    def add_arrivals(self, arrivals: Sequence[Arrival]) -> Sequence[Known | None]:
+        """See `SharedStore.add_arrivals`."""
+        return self._line.carry_out(Arriving(arrivals), self._together)
 
     def _together(self, units: Sequence[Unit[Any]]) -> None:
         try:
@@ -206,15 +237,21 @@ class Grouped:
 
 
 class AsyncGrouped:
-    """A store for units of work that may share a transaction; for tasks of one event loop."""
+    """As `Grouped`, for tasks of one event loop."""
 
     def __init__(self, store: AsyncStore) -> None:
         self._store = store
         self._line = _Line()
 
-    async def transact(self, work: Callable[[Transaction], T]) -> T:
-        """See `AsyncStore.transact`."""
-        unit = Unit(work)
+    async def transact_shared(self, work: Callable[[Transaction], T]) -> T:
+        """See `SharedStore.transact_shared`."""
+        return await self._carried_out(Unit(work))
+
+    async def add_arrivals(self, arrivals: Sequence[Arrival]) -> Sequence[Known | None]:
+        """See `SharedStore.add_arrivals`."""
+        return await self._carried_out(Arriving(arrivals))
+
+    async def _carried_out(self, unit: Unit[T]) -> T:
         try:
             if not self._line.join(unit):
                 await self._woken(unit)
@@ -243,6 +280,18 @@ class AsyncGrouped:
                     await self._together([unit])
             return
         _returned(units, values)
+
+
+def sharing(store: Store) -> SharedStore:
+    """What lets units of work share transactions of a store: itself, or something beside it."""
+    shared: Any = store if hasattr(store, "add_arrivals") else Grouped(store)
+    return cast("SharedStore", shared)
+
+
+def sharing_awaited(store: AsyncStore) -> AsyncSharedStore:
+    """See `sharing`."""
+    shared: Any = store if hasattr(store, "add_arrivals") else AsyncGrouped(store)
+    return cast("AsyncSharedStore", shared)
 
 
 def _returned(units: Sequence[Unit[Any]], values: Sequence[Any]) -> None:

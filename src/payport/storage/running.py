@@ -182,31 +182,32 @@ class ThroughDriver:
 
     def save(self) -> None:
         """See `Running`."""
-        self._told(_SAVE)
+        self.run(_SAVE)
 
     def keep(self) -> None:
         """See `Running`."""
-        self._told(_KEEP)
+        self.run(_KEEP)
 
     def take_back(self) -> None:
         """See `Running`."""
-        self._told(_TAKE_BACK)
-        self._told(_KEEP)
+        self.run(_TAKE_BACK)
+        self.run(_KEEP)
 
     def commit(self) -> None:
         """See `Running`."""
         if self._connection.in_transaction():
             self._toolkit.commit()
         else:
-            self._told("COMMIT")
+            self.run("COMMIT")
 
-    def _told(self, statement: str) -> None:
+    def run(self, statement: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """Run a statement by its text, as the driver takes it."""
         try:
-            self._run(statement)
+            cursor: sqlite3.Cursor = self._run(statement, parameters)
         except sqlite3.Error as error:
             fault = driver_fault(error, self.place)
         else:
-            return
+            return cursor
         raise fault
 
     def roll_back(self) -> None:
@@ -255,14 +256,7 @@ class ThroughDriver:
         return self._execute(compiled, values).rowcount
 
     def _execute(self, compiled: _Compiled, values: Mapping[str, Any]) -> sqlite3.Cursor:
-        parameters = compiled.parameters(values)
-        try:
-            cursor: sqlite3.Cursor = self._run(compiled.sql, parameters)
-        except sqlite3.Error as error:
-            fault = driver_fault(error, self.place)
-        else:
-            return cursor
-        raise fault
+        return self.run(compiled.sql, compiled.parameters(values))
 
 
 class _Compiled:
