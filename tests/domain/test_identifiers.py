@@ -3,7 +3,7 @@
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from payport.domain.errors import InvalidRequest
@@ -32,13 +32,18 @@ def test_derived_ids_are_frozen_because_stored_rows_are_found_by_them():
     assert derive_id(Kind.PAYMENT, "ü", "") == "pay_y4bkyctlyns6mwart7ukayyje6"
 
 
-def test_the_digest_is_sha256_over_parts_that_begin_with_their_length():
-    hashed = hashlib.sha256(b"\x00\x00\x00\x02ab\x00\x00\x00\x00\x00\x00\x00\x02\xc3\xbc")
+@given(st.lists(st.text(max_size=6) | st.text("aü", min_size=120, max_size=140), max_size=4))
+@example(["ab", "", "ü"])
+@example(["a" * 127, "a" * 128])
+def test_the_digest_is_sha256_over_parts_that_begin_with_their_length(texts):
+    encoded = [text.encode() for text in texts]
+    hashed = hashlib.sha256(b"".join(len(one).to_bytes(4, "big") + one for one in encoded))
     raw = hashed.digest()
     alphabet = "abcdefghijklmnopqrstuvwxyz234567"
     bits = "".join(f"{byte:08b}" for byte in raw).ljust(260, "0")
     spelled = "".join(alphabet[int(bits[i : i + 5], 2)] for i in range(0, 260, 5))
-    assert digest(("ab", "", "ü")) == spelled
+    assert digest(texts) == spelled
+    assert derive_id(Kind.EVENT, *texts)[4:] == digest(["evt", *texts])[:26]
 
 
 @given(parts, parts)

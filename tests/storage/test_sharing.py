@@ -139,6 +139,24 @@ def test_who_comes_alone_waits_for_nobody_and_needs_no_savepoint(db, open_store)
     assert read(store, "order_1") is not None
 
 
+def test_who_shares_a_transaction_needs_no_savepoint_while_nobody_fails(db, open_store):
+    store = open_store(db)
+    units = {f"order_{n}": saving(f"order_{n}") for n in range(1, 4)}
+    said = statements_of(store, lambda: crowd_behind_a_door(store, units))
+    assert not any("SAVEPOINT" in each for each in said)
+
+
+def test_where_one_fails_each_is_carried_out_once_more_in_a_savepoint(db, open_store):
+    def fail(tx):
+        raise RuntimeError
+
+    store = open_store(db)
+    units = {"order_1": saving("order_1"), "failing": fail, "order_2": saving("order_2")}
+    said = statements_of(store, lambda: crowd_behind_a_door(store, units))
+    assert said.count("SAVEPOINT payport_unit") == 3
+    assert said.count("COMMIT") == 3  # the door's, the first one's, and one for those that stand
+
+
 @pytest.mark.parametrize("error", [RuntimeError, StoreConflict, InvalidRequest])
 def test_a_unit_that_fails_fails_alone_and_nothing_of_it_stands(db, open_store, error):
     def fail(tx):

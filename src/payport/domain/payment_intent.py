@@ -287,7 +287,7 @@ class PaymentIntent:
         )
 
     def _captures(self, status: CaptureStatus) -> int:
-        return sum(c.amount.minor for c in self.captures if c.status is status)
+        return sum([c.amount.minor for c in self.captures if c.status is status])
 
     def _disputes(self, statuses: frozenset[DisputeStatus]) -> Money:
         told = (d for d in self.disputes if d.status in statuses)

@@ -13,6 +13,7 @@ __all__ = ["fingerprint"]
 
 #: Names the way parameters are written down. Rows of an earlier version are compared as that one.
 _VERSION = "1"
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str)
 
 
 def fingerprint(parameters: Mapping[str, object]) -> str:
@@ -23,5 +24,4 @@ def fingerprint(parameters: Mapping[str, object]) -> str:
     without making every repetition a conflict.
     """
     given = {name: value for name, value in parameters.items() if value is not None}
-    canonical = json.dumps(given, sort_keys=True, separators=(",", ":"), default=str)
-    return f"{_VERSION}:{hashlib.sha256(canonical.encode()).hexdigest()}"
+    return f"{_VERSION}:{hashlib.sha256(_canonical.encode(given).encode()).hexdigest()}"

@@ -44,6 +44,8 @@ __all__ = [
 
 T = TypeVar("T")
 
+_compact = json.JSONEncoder(separators=(",", ":"))
+
 #: Names the format of keys. A second format would keep this one for the operations that began with
 #: it.
 KEY_PREFIX = "pp1_"
@@ -105,7 +107,7 @@ class Request:
             "key": self.key,
             "step": self.step,
         }
-        return json.dumps(kept, separators=(",", ":")).encode()
+        return _compact.encode(kept).encode()
 
     @classmethod
     def from_bytes(cls, stored: bytes) -> Request:

@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import sys
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import httpx
 import pytest
-from stripe_help import CALL, KEY, charge, creating, payment
+from stripe_help import CALL, KEY, PRICE, charge, creating, payment
 
+from payport import Payport
 from payport.providers.outcomes import Answer
 from payport.providers.stripe import AsyncStripeProvider, StripeProvider
 from payport.testing import StripeSimulator
 from payport.testing.stripe_simulator import HttpRequest
+
+_KEY_HEADER: Final = "idempotency-key"
 
 
 def calls_of(work: Callable[[], object]) -> int:
@@ -61,6 +66,34 @@ def test_a_payment_is_made_with_little_ado(colour: str, most: int) -> None:
             assert isinstance(run(provider.create_payment(creating(), CALL)), Answer)
 
         assert 0 < calls_of(create) <= most
+
+
+@pytest.mark.parametrize(("store", "most"), [("memory", 980), ("sqlite", 960)])
+def test_a_journal_adds_little_ado(store: str, most: int, tmp_path: Path) -> None:
+    url = "memory" if store == "memory" else f"sqlite:///{tmp_path}/payments.db"
+    numbers = itertools.count(1)
+
+    def answered_anew(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json={"id": "acct_1", "object": "account"})
+        number = next(numbers)
+        made = charge(id=f"ch_{number}", metadata={"payport_key": request.headers[_KEY_HEADER]})
+        return httpx.Response(200, json=payment(id=f"pi_{number}", latest_charge=made))
+
+    client = httpx.Client(transport=httpx.MockTransport(answered_anew))
+    bare = StripeProvider(api_key=KEY, http_client=client)
+    with Payport(StripeProvider(api_key=KEY, http_client=client), scope="shop", store=url) as pay:
+        create = pay.payments.create
+
+        def journaled() -> None:
+            reference = f"order_{next(numbers)}"
+            paid = create(
+                reference=reference, amount=PRICE, payment_method="pm_card_visa", confirm=True
+            )
+            assert paid.status == "succeeded"
+
+        unjournaled = calls_of(lambda: bare.create_payment(creating(), CALL))
+        assert 0 < calls_of(journaled) - unjournaled <= most
 
 
 def test_the_simulator_answers_with_little_ado() -> None:
