@@ -58,6 +58,15 @@ ROUNDS: Final = 3
 CALLERS: Final = 8
 WORKERS: Final = 4
 _POLL: Final = 0.01
+#: The server of the tests does not wait for the disk. payport asks for that in each transaction,
+#: and the others rely on the server's settings.
+_DURABLE: Final = {
+    "fsync": "on",
+    "full_page_writes": "on",
+    "synchronous_commit": "on",
+    "autovacuum": "on",
+    "shared_buffers": "128MB",
+}
 _PATIENCE: Final = 120.0
 
 handlers: Final = Handlers()
@@ -195,7 +204,7 @@ def figures() -> Iterator[Figure]:
     logging.getLogger("payport").addHandler(logging.NullHandler())
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = stack.enter_context(started(fsync="on", full_page_writes="on"))
+        server = stack.enter_context(started(**_DURABLE))
         bench = Bench(folder, server)
         on_sqlite = in_turn(
             {
