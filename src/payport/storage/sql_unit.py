@@ -49,6 +49,7 @@ class SqlUnit:
     def connection(self) -> Any:
         """The SQLAlchemy connection, for an application's statements that commit with these."""
         connection = self._connection
+        self._running.settle()
         if not connection.in_transaction():
             # The store may have begun past the toolkit. An ORM session that finds no transaction
             # begins one of its own, and its commit would be everybody's.
@@ -74,6 +75,12 @@ class SqlUnit:
     def _count(self, statement: Executable, values: Mapping[str, Any]) -> int:
         written: int = self._running.count(statement, values)
         return written
+
+    def _write(
+        self, statement: Executable, values: Mapping[str, Any], conflict: StoreConflict | None = None
+    ) -> None:
+        """Write a row; that there is none is a conflict, or nothing to tell."""
+        self._running.write(statement, values, conflict)
 
     def _one(self, read: Callable[[Row], T], statement: Executable, **values: Any) -> T | None:
         row = self._first(statement, **values)
