@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-__all__ = ["SCHEMA", "begin", "begin_message", "quoted", "schema_of"]
+__all__ = ["SCHEMA", "begin", "begin_messages", "quoted", "schema_of"]
 
 #: Names the schema of payport's tables: in a URL's query and in an engine's execution options.
 SCHEMA: Final = "payport_schema"
@@ -91,11 +91,12 @@ def _begin_postgresql(connection: Connection) -> None:
     connection.exec_driver_sql(message.replace("%", "%%"))
 
 
-def begin_message(schema: str | None) -> str:
+def begin_messages(schema: str | None) -> tuple[str, str]:
     """
-    The same for psycopg itself, on an idle connection that commits by itself unless it is begun on.
+    The same for psycopg itself, on an idle connection that commits each statement by itself unless
+    it is begun on.
     """
-    return f"BEGIN {_ISOLATED}; {_settings(schema)}"
+    return f"BEGIN {_ISOLATED}", _settings(schema)
 
 
 @cache

@@ -184,6 +184,17 @@ class InboxTransaction(Protocol):
         """Replace what changes of a row: state, tries, times, fencing, error, trace, conflict."""
         ...
 
+    def swap_delivery(self, old: InboxRow, new: InboxRow) -> None:
+        """
+        `save_delivery`, if the row still stands as `old`: due, with its fencing and conflict. For
+        whoever claimed it in an earlier transaction.
+
+        Raises:
+            StoreConflict: Somebody else claimed or concluded it since, or it is contradicted. At
+                the latest before the commit; nothing of the transaction is kept.
+        """
+        ...
+
     def hold_line(self, row: InboxRow, until: datetime) -> None:
         """
         Let those that wait behind a delivery not be looked at before `until`: they would be in the
@@ -193,8 +204,8 @@ class InboxTransaction(Protocol):
 
     def reconsider(
         self, *, provider: str, environment: Environment, ref: str, now: datetime
-    ) -> int:
-        """Make foreign deliveries about a provider's object due, and say how many there are."""
+    ) -> None:
+        """Make foreign deliveries about a provider's object due."""
         ...
 
     def deliveries(self, query: InboxQuery) -> Sequence[InboxRow]:
@@ -234,6 +245,13 @@ class InboxTransaction(Protocol):
 
     def save_handler_run(self, run: HandlerRun) -> None:
         """Replace what changes of a run: state, tries, times, fencing, error and trace."""
+        ...
+
+    def swap_handler_run(self, old: HandlerRun, new: HandlerRun) -> bool:
+        """
+        `save_handler_run`, if the run still stands as `old`: due, with its fencing. Holds it until
+        the end. False where it does not, and nothing was written.
+        """
         ...
 
     def handler_runs(self, query: InboxQuery) -> Sequence[HandlerRun]:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from payport.storage.columns import Moment
 from payport.storage.inbox import InboxState
 from payport.storage.schema import handler_runs, inbox
+from payport.storage.several import among
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.elements import ColumnElement
@@ -48,9 +49,7 @@ class InboxStatements:
             .limit(_bind("limit", type_=sa.Integer))
             .with_for_update(skip_locked=True, of=inbox)
         )
-        self.claim_deliveries: Any = _claiming(inbox).where(
-            table.id.in_(_bind("ids", expanding=True))
-        )
+        self.claim_deliveries: Any = _claiming(inbox).where(among(table.id))
         self.claimed_in_line: Any = sa.select(sa.literal(1)).where(
             *_at_place(inbox),
             table.ordering_key == _bind("this_ordering_key"),
@@ -58,6 +57,9 @@ class InboxStatements:
             table.claimed_until > _bind("now", type_=Moment()),
         )
         self.replace_delivery: Any = sa.update(inbox).where(this)
+        self.swap_delivery: Any = self.replace_delivery.where(
+            *_as_claimed(inbox), table.conflict == _bind("this_conflict")
+        )
         until = _bind("until", type_=Moment())
         self.hold_line: Any = (
             sa.update(inbox)
@@ -108,6 +110,7 @@ class InboxStatements:
         )
         self.claim_handler_run: Any = _claiming(handler_runs).where(this)
         self.replace_handler_run: Any = sa.update(handler_runs).where(this)
+        self.swap_handler_run: Any = self.replace_handler_run.where(*_as_claimed(handler_runs))
         self.handler_runs: Any = _latest(handler_runs, order)
         self.count_handler_runs: Any = _counting(handler_runs)
         self.runs_of: Any = (
@@ -125,6 +128,11 @@ def _at_place(table: sa.FromClause) -> tuple[ColumnElement[bool], ...]:
     )
 
 
+def _as_claimed(table: sa.FromClause) -> tuple[ColumnElement[bool], ...]:
+    """Nobody else claimed it since, or concluded it."""
+    return _is_due(table), table.c.fencing == _bind("this_fencing")
+
+
 def _free() -> tuple[ColumnElement[bool], ...]:
     """
     The delivery is the first of its line, and nothing of the line is claimed.
@@ -140,7 +148,8 @@ def _free() -> tuple[ColumnElement[bool], ...]:
             .where(other.c.provider == inbox.c.provider)
             .where(other.c.environment == inbox.c.environment)
             .where(other.c.ordering_key == inbox.c.ordering_key)
-            .limit(1)
+            # A literal: of how many it is the first, a planner could not guess from a parameter.
+            .limit(sa.literal_column("1"))
             .correlate(inbox)
         )
 

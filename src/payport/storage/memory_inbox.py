@@ -7,7 +7,6 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from payport.domain.errors import StoreConflict
 from payport.domain.identifiers import Environment
 from payport.storage.inbox import InboxCounts, InboxState
 from payport.storage.memory_unit import MemoryUnit
@@ -75,8 +74,15 @@ class MemoryInbox(MemoryUnit):
         """See `Transaction.save_delivery`."""
         stored = self._data.inbox.get(row.id)
         if stored is None:
-            raise StoreConflict("no such delivery", operation="store.save_delivery")
+            raise self._clash("no such delivery", "save_delivery")
         self._keep(replace(stored, conflict=row.conflict, **_turn(row)))
+
+    def swap_delivery(self, old: InboxRow, new: InboxRow) -> None:
+        """See `Transaction.swap_delivery`."""
+        stored = self._data.inbox.get(old.id)
+        if stored is None or not _is_as(stored, old) or stored.conflict != old.conflict:
+            raise self._clash("somebody else has the delivery", "swap_delivery")
+        self.save_delivery(new)
 
     def hold_line(self, row: InboxRow, until: datetime) -> None:
         """See `Transaction.hold_line`."""
@@ -90,7 +96,7 @@ class MemoryInbox(MemoryUnit):
 
     def reconsider(
         self, *, provider: str, environment: Environment, ref: str, now: datetime
-    ) -> int:
+    ) -> None:
         """See `Transaction.reconsider`."""
         sought = (provider, environment, ref)
         found = [
@@ -100,7 +106,6 @@ class MemoryInbox(MemoryUnit):
         ]
         for row in found:
             self._keep(replace(row, state=InboxState.DUE, tries=0, due_at=now, error=None))
-        return len(found)
 
     def deliveries(self, query: InboxQuery) -> Sequence[InboxRow]:
         """See `Transaction.deliveries`."""
@@ -188,8 +193,16 @@ class MemoryInbox(MemoryUnit):
         """See `Transaction.save_handler_run`."""
         stored = self._data.runs.get((run.event_id, run.handler))
         if stored is None:
-            raise StoreConflict("no such run", operation="store.save_handler_run")
+            raise self._clash("no such run", "save_handler_run")
         self._keep_run(replace(stored, **_turn(run)))
+
+    def swap_handler_run(self, old: HandlerRun, new: HandlerRun) -> bool:
+        """See `Transaction.swap_handler_run`."""
+        stored = self._data.runs.get((old.event_id, old.handler))
+        if stored is None or not _is_as(stored, old):
+            return False
+        self.save_handler_run(new)
+        return True
 
     def handler_runs(self, query: InboxQuery) -> Sequence[HandlerRun]:
         """See `Transaction.handler_runs`."""
@@ -216,6 +229,11 @@ _TURN: Final = ("state", "tries", "due_at", "claimed_until", "fencing", "error",
 def _turn(row: InboxRow | HandlerRun) -> dict[str, Any]:
     """What changes of a row while it is worked on."""
     return {name: getattr(row, name) for name in _TURN}
+
+
+def _is_as(stored: R, claimed: R) -> bool:
+    """Nobody else claimed it since, or concluded it."""
+    return stored.state is InboxState.DUE and stored.fencing == claimed.fencing
 
 
 def _arrival(row: InboxRow) -> tuple[datetime, str]:

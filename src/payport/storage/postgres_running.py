@@ -9,6 +9,7 @@ connection is awaited from within: what lies here is a plain function in either 
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import psycopg
@@ -17,7 +18,7 @@ from sqlalchemy.dialects.postgresql import psycopg as toolkit_psycopg
 from sqlalchemy.util import await_only
 
 from payport.domain.errors import StoreUnavailable
-from payport.storage.beginning import begin_message, schema_of
+from payport.storage.beginning import begin_messages, schema_of
 from payport.storage.compiled import Compiler
 from payport.storage.faults import AWAY, driver_fault, guarded, refused
 from payport.storage.running import KEEP, SAVE, TAKE_BACK, ThroughToolkit
@@ -28,14 +29,17 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from payport.storage.compiled import Compiled
-    from payport.storage.running import Row
+    from payport.storage.running import Conflict, Row
 
 __all__ = ["ThroughPsycopg"]
 
 _compiled: Final = Compiler(toolkit_psycopg.dialect(paramstyle="format"))
 
 #: A compiled statement, its parameters, and the conflict that it is to write no row.
-_PutOff: TypeAlias = "tuple[str, list[Any], Exception | None]"
+_PutOff: TypeAlias = "tuple[str, Sequence[Any] | None, Conflict | None]"
+
+#: How many messages begin a transaction.
+_BEGINNING: Final = 2
 
 
 class ThroughPsycopg:
@@ -52,33 +56,31 @@ class ThroughPsycopg:
         self._wait: Callable[[Any], Any] = (
             await_only if connection.dialect.is_async else _as_it_is
         )
-        self._together = _together_awaited if connection.dialect.is_async else _together
+        self._sent: Callable[[Any, Sequence[_PutOff]], Any] = (
+            _sent_awaited if connection.dialect.is_async else _sent
+        )
         self._put_off: list[_PutOff] = []
+        self._is_begun = False
         self._connected()
 
     def _connected(self) -> None:
         """Use the toolkit's connection; it makes another one where that was lost."""
         raw = guarded(self.place, lambda: self._connection.connection)
         self._driver: Any = raw.driver_connection
-        self._cursor: Any = self._driver.cursor()
 
     # -- transactions -----------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """See `Running`. A connection that turns out to be dead is replaced once."""
-        message = begin_message(schema_of(self._connection))
-        try:
-            self._sent(message, None)
-        except StoreUnavailable:
-            if not self._connection.invalidated:
-                raise
-        else:
-            return
-        self._connected()
-        self._sent(message, None)
+        """See `Running`. It goes with the first statement, in one message."""
+        messages = begin_messages(schema_of(self._connection))
+        self._put_off = [(message, None, None) for message in messages]
+        self._is_begun = False
 
     def commit(self) -> None:
         """See `Running`."""
+        if not self._is_begun and len(self._put_off) == _BEGINNING:
+            self._put_off.clear()  # nothing was done
+            return
         self.settle()
         if self._connection.in_transaction():
             self._toolkit.commit()
@@ -88,6 +90,8 @@ class ThroughPsycopg:
     def roll_back(self) -> None:
         """See `Running`."""
         self._put_off.clear()
+        if self._connection.invalidated:
+            return
         try:
             self._wait(self._driver.rollback())
         except psycopg.Error:
@@ -117,8 +121,8 @@ class ThroughPsycopg:
         if compiled is None:
             self.settle()
             return self._toolkit.all(statement, values)
-        self._run(compiled.sql, compiled.parameters(values))
-        return [compiled.row(row) for row in self._told(self._cursor.fetchall)]
+        cursor = self._run(compiled.sql, compiled.parameters(values))
+        return [compiled.row(row) for row in self._told(cursor.fetchall)]
 
     def first(self, statement: Any, values: Mapping[str, Any]) -> Row | None:
         """See `Running`."""
@@ -126,8 +130,8 @@ class ThroughPsycopg:
         if compiled is None:
             self.settle()
             return self._toolkit.first(statement, values)
-        self._run(compiled.sql, compiled.parameters(values))
-        row = self._told(self._cursor.fetchone)
+        cursor = self._run(compiled.sql, compiled.parameters(values))
+        row = self._told(cursor.fetchone)
         return None if row is None else compiled.row(row)
 
     def count(self, statement: Any, values: Mapping[str, Any]) -> int:
@@ -136,11 +140,10 @@ class ThroughPsycopg:
         if compiled is None:
             self.settle()
             return self._toolkit.count(statement, values)
-        self._run(compiled.sql, compiled.parameters(values))
-        written: int = self._cursor.rowcount
+        written: int = self._run(compiled.sql, compiled.parameters(values)).rowcount
         return written
 
-    def write(self, statement: Any, values: Mapping[str, Any], conflict: Exception | None) -> None:
+    def write(self, statement: Any, values: Mapping[str, Any], conflict: Conflict | None) -> None:
         """See `Running`."""
         compiled = _compiled(statement, values)
         if compiled is None:
@@ -151,26 +154,31 @@ class ThroughPsycopg:
 
     def settle(self) -> None:
         """See `Running`."""
-        waiting, self._put_off = self._put_off, []
-        if len(waiting) > 1 and capabilities.has_pipeline():
-            counts = self._told(lambda: self._together(self._driver, waiting))
-        else:
-            counts = [self._sent(sql, values) for sql, values, _ in waiting]
-        for (_, _, conflict), written in zip(waiting, counts, strict=True):
-            if not written and conflict is not None:
-                raise conflict
+        if self._put_off:
+            self._send()
 
     # -- the driver -------------------------------------------------------------------------------
 
-    def _run(self, sql: str, parameters: Sequence[Any] | None = None) -> None:
-        if self._put_off:
-            self.settle()
-        self._sent(sql, parameters)
+    def _run(self, sql: str, parameters: Sequence[Any] | None = None) -> Any:
+        """The cursor of a statement that was sent with all that was put off."""
+        self._put_off.append((sql, parameters, None))
+        return self._send()
 
-    def _sent(self, sql: str, parameters: Sequence[Any] | None) -> int:
-        self._told(lambda: self._cursor.execute(sql, parameters))
-        written: int = self._cursor.rowcount
-        return written
+    def _send(self) -> Any:
+        waiting, self._put_off = self._put_off, []
+        try:
+            cursors = self._told(lambda: self._sent(self._driver, waiting))
+        except StoreUnavailable:
+            # One that died while nobody used it is replaced once: nothing was done on it yet.
+            if self._is_begun or not self._connection.invalidated:
+                raise
+            self._connected()
+            cursors = self._told(lambda: self._sent(self._driver, waiting))
+        self._is_begun = True
+        for (_, _, conflict), cursor in zip(waiting, cursors, strict=True):
+            if conflict is not None and not cursor.rowcount:
+                raise conflict()
+        return cursors[-1]
 
     def _told(self, step: Callable[[], Any]) -> Any:
         """What a step on the driver gives, awaited where it has to be."""
@@ -191,14 +199,18 @@ def _as_it_is(result: Any) -> Any:
     return result
 
 
-def _together(driver: Any, waiting: Sequence[_PutOff]) -> list[int]:
-    """How many rows each wrote, sent in one message."""
-    with driver.pipeline():
-        cursors = [driver.execute(sql, values) for sql, values, _ in waiting]
-    return [cursor.rowcount for cursor in cursors]
+def _sent(driver: Any, waiting: Sequence[_PutOff]) -> list[Any]:
+    """The cursors of statements, sent in one message where there are several."""
+    with _pipeline(driver, waiting):
+        return [driver.execute(sql, values) for sql, values, _ in waiting]
 
 
-async def _together_awaited(driver: Any, waiting: Sequence[_PutOff]) -> list[int]:
-    async with driver.pipeline():
-        cursors = [await driver.execute(sql, values) for sql, values, _ in waiting]
-    return [cursor.rowcount for cursor in cursors]
+async def _sent_awaited(driver: Any, waiting: Sequence[_PutOff]) -> list[Any]:
+    async with _pipeline(driver, waiting):
+        return [await driver.execute(sql, values) for sql, values, _ in waiting]
+
+
+def _pipeline(driver: Any, waiting: Sequence[_PutOff]) -> Any:
+    if len(waiting) > 1 and capabilities.has_pipeline():
+        return driver.pipeline()
+    return nullcontext()

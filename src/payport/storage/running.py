@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import SQLAlchemyError
@@ -27,10 +28,13 @@ if TYPE_CHECKING:
 
     from payport.storage.compiled import Compiled
 
-__all__ = ["KEEP", "SAVE", "TAKE_BACK", "Row", "Running", "ThroughDriver", "ThroughToolkit"]
+__all__ = ["KEEP", "SAVE", "TAKE_BACK", "Conflict", "Row", "Running", "ThroughDriver", "ThroughToolkit"]
 
 #: A row, by column.
 Row = Any
+
+#: Makes what is raised where a write found no row.
+Conflict: TypeAlias = Callable[[], Exception]
 
 #: The same in SQLite and PostgreSQL.
 SAVE: Final = "SAVEPOINT payport_unit"
@@ -82,7 +86,7 @@ class Running(Protocol):
         """How many rows a statement wrote."""
         ...
 
-    def write(self, statement: Any, values: Mapping[str, Any], conflict: Exception | None) -> None:
+    def write(self, statement: Any, values: Mapping[str, Any], conflict: Conflict | None) -> None:
         """
         Run a statement of which nothing is asked but that it writes a row, where a conflict is
         given, which is raised otherwise: at once, or by the next call but `write`, before that
@@ -155,10 +159,10 @@ class ThroughToolkit:
         """See `Running`."""
         return guarded(self.place, lambda: self._connection.execute(statement, values).rowcount)
 
-    def write(self, statement: Any, values: Mapping[str, Any], conflict: Exception | None) -> None:
+    def write(self, statement: Any, values: Mapping[str, Any], conflict: Conflict | None) -> None:
         """See `Running`."""
         if not self.count(statement, values) and conflict is not None:
-            raise conflict
+            raise conflict()
 
     def settle(self) -> None:
         """See `Running`. Nothing is ever put off."""
@@ -278,10 +282,10 @@ class ThroughDriver:
             return self._toolkit.count(statement, values)
         return self._execute(compiled, values).rowcount
 
-    def write(self, statement: Any, values: Mapping[str, Any], conflict: Exception | None) -> None:
+    def write(self, statement: Any, values: Mapping[str, Any], conflict: Conflict | None) -> None:
         """See `Running`."""
         if not self.count(statement, values) and conflict is not None:
-            raise conflict
+            raise conflict()
 
     def settle(self) -> None:
         """See `Running`. Nothing is ever put off."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from payport.domain.errors import StoreConflict
 from payport.storage import rows
 from payport.storage.inbox import InboxCounts, InboxState
+from payport.storage.several import slices
 from payport.storage.sql_unit import SqlUnit
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ class SqlInbox(SqlUnit):
 
     def claim_deliveries(self, ids: Collection[str], *, until: datetime) -> None:
         """See `Transaction.claim_deliveries`."""
-        if ids:
-            self._count(self._sql.claim_deliveries, {"ids": list(ids), "until": until})
+        for some in slices(ids):
+            self._write(self._sql.claim_deliveries, {**some, "until": until})
 
     def is_at_work(self, row: InboxRow, now: datetime) -> bool:
         """See `Transaction.is_at_work`."""
@@ -70,20 +71,26 @@ class SqlInbox(SqlUnit):
     def save_delivery(self, row: InboxRow) -> None:
         """See `Transaction.save_delivery`."""
         changes = {**rows.delivery_changes(row), "this_id": row.id}
-        if not self._count(self._sql.replace_delivery, changes):
-            raise StoreConflict("no such delivery", operation="store.save_delivery")
+        gone = partial(self._clash, "no such delivery", "save_delivery")
+        self._write(self._sql.replace_delivery, changes, gone)
+
+    def swap_delivery(self, old: InboxRow, new: InboxRow) -> None:
+        """See `Transaction.swap_delivery`."""
+        this = {"this_id": old.id, "this_fencing": old.fencing, "this_conflict": old.conflict}
+        changed = partial(self._clash, "somebody else has the delivery", "swap_delivery")
+        self._write(self._sql.swap_delivery, {**rows.delivery_changes(new), **this}, changed)
 
     def hold_line(self, row: InboxRow, until: datetime) -> None:
         """See `Transaction.hold_line`."""
         this = {"this_id": row.id, "this_ordering_key": row.ordering_key, "until": until}
-        self._count(self._sql.hold_line, {**this, **_place(row.provider, row.environment)})
+        self._write(self._sql.hold_line, {**this, **_place(row.provider, row.environment)})
 
     def reconsider(
         self, *, provider: str, environment: Environment, ref: str, now: datetime
-    ) -> int:
+    ) -> None:
         """See `Transaction.reconsider`."""
         place = _place(provider, environment)
-        return self._count(self._sql.reconsider, {"this_ref": ref, "now": now, **place})
+        self._write(self._sql.reconsider, {"this_ref": ref, "now": now, **place})
 
     def deliveries(self, query: InboxQuery) -> Sequence[InboxRow]:
         """See `Transaction.deliveries`."""
@@ -111,7 +118,7 @@ class SqlInbox(SqlUnit):
     def add_handler_runs(self, runs: Sequence[HandlerRun]) -> None:
         """See `Transaction.add_handler_runs`."""
         for run in runs:
-            self._count(self._sql.add_handler_run, rows.handler_run_row(run))
+            self._write(self._sql.add_handler_run, rows.handler_run_row(run))
 
     def due_handler_runs(
         self, *, provider: str, environment: Environment, now: datetime, limit: int
@@ -125,7 +132,7 @@ class SqlInbox(SqlUnit):
         """See `Transaction.claim_handler_runs`."""
         for run in runs:
             this = {"this_event_id": run.event_id, "this_handler": run.handler, "until": until}
-            self._count(self._sql.claim_handler_run, this)
+            self._write(self._sql.claim_handler_run, this)
 
     def handler_run(self, event_id: str, handler: str) -> HandlerRun | None:
         """See `Transaction.handler_run`."""
@@ -140,8 +147,18 @@ class SqlInbox(SqlUnit):
         """See `Transaction.save_handler_run`."""
         this = {"this_event_id": run.event_id, "this_handler": run.handler}
         changes = {**rows.handler_run_changes(run), **this}
-        if not self._count(self._sql.replace_handler_run, changes):
-            raise StoreConflict("no such run", operation="store.save_handler_run")
+        gone = partial(self._clash, "no such run", "save_handler_run")
+        self._write(self._sql.replace_handler_run, changes, gone)
+
+    def swap_handler_run(self, old: HandlerRun, new: HandlerRun) -> bool:
+        """See `Transaction.swap_handler_run`."""
+        this = {
+            "this_event_id": old.event_id,
+            "this_handler": old.handler,
+            "this_fencing": old.fencing,
+        }
+        changes = {**rows.handler_run_changes(new), **this}
+        return bool(self._count(self._sql.swap_handler_run, changes))
 
     def handler_runs(self, query: InboxQuery) -> Sequence[HandlerRun]:
         """See `Transaction.handler_runs`."""

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias
 
 from payport.domain.errors import ConfigurationError, NotFound, StoreUnavailable
+from payport.domain.events import DomainEvent
 from payport.operations.steps import (
     AsyncPorts,
     Ports,
@@ -36,7 +37,14 @@ if TYPE_CHECKING:
     from payport.webhooks.handlers import Handler
     from payport.webhooks.handling import Deferring
 
-__all__ = ["Operations", "claim_due_runs", "claim_runs_of", "deliver", "release_runs"]
+__all__ = [
+    "Claimed",
+    "Operations",
+    "claim_due_runs",
+    "claim_runs_of",
+    "deliver",
+    "release_runs",
+]
 
 _log = logging.getLogger("payport.webhooks")
 
@@ -47,10 +55,22 @@ Operations: TypeAlias = Mapping[str, Callable[["Session", Mapping[str, Any]], St
 # -- claims ---------------------------------------------------------------------------------------
 
 
-def claim_due_runs(session: Session, limit: int) -> Steps[list[HandlerRun]]:
+class Claimed(NamedTuple):
+    """
+    Runs that are a worker's.
+
+    Attributes:
+        events: What they are to deliver, by id: an event never changes.
+    """
+
+    runs: Sequence[HandlerRun]
+    events: Mapping[str, DomainEvent]
+
+
+def claim_due_runs(session: Session, limit: int) -> Steps[Claimed]:
     """Take what is due, for a while and for nobody else."""
 
-    def work(tx: Transaction) -> list[HandlerRun]:
+    def work(tx: Transaction) -> Claimed:
         now = session.settings.clock.now()
         runs = tx.due_handler_runs(
             provider=session.spec.name, environment=session.environment, now=now, limit=limit
@@ -60,10 +80,10 @@ def claim_due_runs(session: Session, limit: int) -> Steps[list[HandlerRun]]:
     return transact_patiently(work)
 
 
-def claim_runs_of(session: Session, event_ids: Collection[str]) -> Steps[list[HandlerRun]]:
+def claim_runs_of(session: Session, event_ids: Collection[str]) -> Steps[Claimed]:
     """Take the runs of these events that are due."""
 
-    def work(tx: Transaction) -> list[HandlerRun]:
+    def work(tx: Transaction) -> Claimed:
         now = session.settings.clock.now()
         listed = [run for event_id in event_ids for run in tx.runs_of(event_id)]
         locked = [tx.handler_run(run.event_id, run.handler) for run in listed]
@@ -73,12 +93,14 @@ def claim_runs_of(session: Session, event_ids: Collection[str]) -> Steps[list[Ha
     return transact_patiently(work)
 
 
-def _claimed(tx: Transaction, session: Session, runs: Collection[HandlerRun]) -> list[HandlerRun]:
+def _claimed(tx: Transaction, session: Session, runs: Collection[HandlerRun]) -> Claimed:
     until = session.settings.clock.now() + HANDLER_LEASE
     tx.claim_handler_runs(runs, until=until)
-    return [
-        replace(run, due_at=until, claimed_until=until, fencing=run.fencing + 1) for run in runs
-    ]
+    told = {run.event_id for run in runs if run.message is None}
+    return Claimed(
+        [replace(run, due_at=until, claimed_until=until, fencing=run.fencing + 1) for run in runs],
+        tx.several_events(told) if told else {},
+    )
 
 
 def release_runs(session: Session, runs: Collection[HandlerRun]) -> Steps[None]:
@@ -97,9 +119,14 @@ def release_runs(session: Session, runs: Collection[HandlerRun]) -> Steps[None]:
 # -- one run --------------------------------------------------------------------------------------
 
 
-def deliver(session: Session, run: HandlerRun, operations: Operations) -> Steps[InboxState]:
+def deliver(
+    session: Session, run: HandlerRun, event: DomainEvent | None, operations: Operations
+) -> Steps[InboxState]:
     """
     Carry one claimed run out. Returns where it stands afterwards.
+
+    Args:
+        event: What it is to deliver, unless that is a message.
 
     Raises:
         StoreUnavailable: The store failed before anything of the run was written down.
@@ -110,7 +137,7 @@ def deliver(session: Session, run: HandlerRun, operations: Operations) -> Steps[
         if put_off is not None:
             yield from _performed(session, run, operations, *put_off)
         else:
-            after = yield from _handled(session, run)
+            after = yield from _handled(session, run, event)
     except StoreUnavailable:
         raise
     except _Superseded:
@@ -139,14 +166,20 @@ def _performed(
         message = f"this client cannot put off {name}"
         raise ConfigurationError(message, operation="tx.later", field="operation")
     yield from operations[name](session.scoped(run.scope), arguments)
-    yield from transact(lambda tx: _mark(tx, run, Outbox(run, run.scope), session))
+    yield from transact(lambda tx: _take(tx, run))
 
 
-def _handled(session: Session, run: HandlerRun) -> Steps[tuple[Callable[[], Any], ...]]:
+def _handled(
+    session: Session, run: HandlerRun, event: DomainEvent | None
+) -> Steps[tuple[Callable[[], Any], ...]]:
     handler = session.handlers.of(run)
     if handler is None:
         raise ConfigurationError("no handler has this name any more", operation="Handlers")
-    delivery = _Delivery(session=session, run=run, handler=handler)
+    told = event if run.message is None else message_in(run)
+    if told is None:
+        message = "the event is gone from the store"
+        raise NotFound(message, operation="webhooks", reference=run.event_id)
+    delivery = _Delivery(session=session, run=run, handler=handler, told=told)
 
     def step(ports: Any) -> Any:
         # A plain function that no thread is there for runs in the transaction, in either colour.
@@ -190,6 +223,7 @@ class _Delivery:
     session: Session
     run: HandlerRun
     handler: Handler
+    told: object
 
     def done(self, ports: Ports | AsyncPorts) -> Any:
         """Run the handler in the transaction that marks it; once, whoever else tries."""
@@ -202,12 +236,11 @@ class _Delivery:
             )
 
         def work(tx: Transaction) -> tuple[Callable[[], Any], ...]:
-            current, outbox = _check(tx, self.run), self._outbox()
-            told = _told(tx, self.run)
+            _take(tx, self.run)
+            outbox = self._outbox()
             given = HandlerTransaction(outbox, lambda: _present(getattr(tx, "connection", None)))
-            _called(self.run.handler, self.handler, told, given)
-            # Locked since it was checked: it is as it was.
-            _done(tx, current, outbox, self.session)
+            _called(self.run.handler, self.handler, self.told, given)
+            _send(tx, outbox, self.session)
             return given.pending
 
         return ports.store.transact(work)
@@ -219,41 +252,39 @@ class _Delivery:
         """
         from payport.webhooks.awaiting import LateTransaction  # noqa: PLC0415 - imports asyncio
 
-        told, outbox = await ports.store.transact(lambda tx: _due(tx, self.run)), self._outbox()
-
-        def finish(tx: Transaction) -> None:
-            _mark(tx, self.run, outbox, self.session)
-
-        late = LateTransaction(ports.store, lambda tx: _check(tx, self.run), finish)
+        await ports.store.transact(lambda tx: _check(tx, self.run))
+        outbox = self._outbox()
+        late = LateTransaction(
+            ports.store,
+            lambda tx: _take(tx, self.run),
+            lambda tx: _send(tx, outbox, self.session),
+        )
         try:
-            given = await self._ran_beside(ports, late, told, outbox)
+            given = await self._ran_beside(ports, late, outbox)
         except BaseException:
             await late.end(well=False)
             raise
-        if late.is_open:
-            await late.end(well=True)
-        else:
-            await ports.store.transact(finish)
+        await late.end(well=True)
         return given.pending
 
-    async def _ran_beside(
-        self, ports: AsyncPorts, late: Any, told: object, outbox: Outbox
-    ) -> Deferring:
+    async def _ran_beside(self, ports: AsyncPorts, late: Any, outbox: Outbox) -> Deferring:
         from payport.webhooks.awaiting import AwaitedTransaction  # noqa: PLC0415 - as above
 
         if is_awaited(self.handler):
             awaited = AwaitedTransaction(outbox, late)
             token = IN_HANDLER.set(self.run.handler)
             try:
-                await self.handler(told, awaited)
+                await self.handler(self.told, awaited)
             finally:
                 IN_HANDLER.reset(token)
             return awaited
         plain = HandlerTransaction(outbox, late.connection_from_thread)
         if ports.threads is None:
-            _called(self.run.handler, self.handler, told, plain)
+            _called(self.run.handler, self.handler, self.told, plain)
         else:
-            await ports.threads.run(lambda: _called(self.run.handler, self.handler, told, plain))
+            await ports.threads.run(
+                lambda: _called(self.run.handler, self.handler, self.told, plain)
+            )
         return plain
 
     def _outbox(self) -> Outbox:
@@ -293,40 +324,25 @@ def _refuse_awaitable(result: object) -> NoReturn:
 # -- in one transaction ---------------------------------------------------------------------------
 
 
-def _check(tx: Transaction, run: HandlerRun) -> HandlerRun:
-    """The run as it stands, unless another worker has it now, or had."""
+def _check(tx: Transaction, run: HandlerRun) -> None:
+    """Make sure that it is this worker's still, before anything is done."""
     current = tx.handler_run(run.event_id, run.handler)
     if current is None or not is_mine(current, run):
         raise _Superseded
-    return current
 
 
-def _due(tx: Transaction, run: HandlerRun) -> object:
-    """The event or the message of a run that is this worker's."""
-    _check(tx, run)
-    return _told(tx, run)
+def _take(tx: Transaction, run: HandlerRun) -> None:
+    """
+    Write down that it is done, unless another worker has it now: first of all, so that it is held,
+    and in one commit with what the handler writes, or not at all.
+    """
+    done = replace(run, state=InboxState.DONE, claimed_until=None, error=None, trace=None)
+    if not tx.swap_handler_run(run, done):
+        raise _Superseded
 
 
-def _told(tx: Transaction, run: HandlerRun) -> object:
-    if run.message is not None:
-        return message_in(run)
-    event = tx.event(run.event_id)
-    if event is None:
-        message = "the event is gone from the store"
-        raise NotFound(message, operation="webhooks", reference=run.event_id)
-    return event
-
-
-def _mark(tx: Transaction, run: HandlerRun, outbox: Outbox, session: Session) -> None:
-    """See `_done`; unless another worker has it now."""
-    _done(tx, _check(tx, run), outbox, session)
-
-
-def _done(tx: Transaction, current: HandlerRun, outbox: Outbox, session: Session) -> None:
-    """Write down that it is done, and what it sends, in one commit with what it wrote."""
+def _send(tx: Transaction, outbox: Outbox, session: Session) -> None:
+    """Write down what it sends."""
     made = outbox.runs(session.settings.clock.now())
     if made:
         tx.add_handler_runs(made)
-    tx.save_handler_run(
-        replace(current, state=InboxState.DONE, claimed_until=None, error=None, trace=None)
-    )

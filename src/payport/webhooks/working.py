@@ -14,6 +14,7 @@ from payport.domain.errors import PayportError
 from payport.storage.base import HandlerRun, InboxRow, InboxState
 from payport.webhooks.claiming import claim_due, claim_one, release
 from payport.webhooks.delivering import (
+    Claimed,
     Operations,
     claim_due_runs,
     claim_runs_of,
@@ -54,8 +55,8 @@ def work_batch(session: Session, operations: Operations, enough: Callable[[], bo
         if enough():
             return tried
     for line in session.lines:
-        runs = yield from claim_due_runs(line, BATCH)
-        tried += yield from _delivered(session, operations, runs, enough)
+        claimed = yield from claim_due_runs(line, BATCH)
+        tried += yield from _delivered(session, operations, claimed, enough)
         if enough():
             break
     return tried
@@ -85,8 +86,8 @@ def work_one(session: Session, operations: Operations, row_id: str) -> Steps[Inb
     processed = yield from process(session.line(row.provider, "webhooks.process_one"), row)
     event_ids = [event.id for event in processed.events]
     if event_ids:
-        runs = yield from claim_runs_of(session, event_ids)
-        yield from _delivered(session, operations, runs, _never)
+        claimed = yield from claim_runs_of(session, event_ids)
+        yield from _delivered(session, operations, claimed, _never)
     return processed.state
 
 
@@ -97,13 +98,13 @@ def _never() -> bool:
 def _delivered(
     session: Session,
     operations: Operations,
-    runs: Sequence[HandlerRun],
+    claimed: Claimed,
     enough: Callable[[], bool],
 ) -> Steps[int]:
     def one(run: HandlerRun) -> Steps[InboxState]:
-        return deliver(session, run, operations)
+        return deliver(session, run, claimed.events.get(run.event_id), operations)
 
-    return _each(session, runs, one, release_runs, enough)
+    return _each(session, claimed.runs, one, release_runs, enough)
 
 
 def _each(

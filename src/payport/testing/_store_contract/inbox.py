@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -135,6 +137,44 @@ class Inbox:
     def test_a_delivery_that_is_not_there_is_not_saved(self, store: Store) -> None:
         with pytest.raises(StoreConflict):
             _save(store, samples.delivery())
+
+    def test_a_delivery_is_swapped_while_it_stands_as_it_was_claimed(self, store: Store) -> None:
+        """A late worker's write is refused, and one that knows nothing of a contradiction too."""
+        claimed = samples.delivery()
+        done = replace(claimed, state=InboxState.DONE, claimed_until=None, error=None)
+        other = samples.delivery("dlv_2")
+        since = [
+            replace(claimed, fencing=claimed.fencing + 1),
+            replace(claimed, conflict=True),
+            replace(claimed, state=InboxState.DEAD),
+        ]
+        _put(store, claimed, other)
+        for now in since:
+            _save(store, now)
+
+            def late(tx: Transaction) -> None:
+                tx.save_delivery(replace(other, tries=7))
+                tx.swap_delivery(claimed, done)
+
+            with pytest.raises(StoreConflict):
+                store.transact(late)
+            assert [_kept(store, name) for name in ("dlv_1", "dlv_2")] == [now, other]
+            _save(store, claimed)
+        store.transact(lambda tx: tx.swap_delivery(claimed, done))
+        assert _kept(store, "dlv_1") == done
+
+    def test_a_swap_that_is_refused_is_so_even_if_nobody_listens(self, store: Store) -> None:
+        claimed = samples.delivery()
+
+        def work(tx: Transaction) -> None:
+            tx.add_delivery(samples.delivery("dlv_2"))
+            with suppress(StoreConflict):
+                tx.swap_delivery(claimed, claimed)
+                tx.delivery("dlv_2")
+
+        with pytest.raises(StoreConflict):
+            store.transact(work)
+        assert store.transact(lambda tx: tx.delivery("dlv_2")) is None
 
     def test_due_deliveries_come_longest_due_first(self, store: Store) -> None:
         _put(
@@ -268,11 +308,10 @@ class Inbox:
         )
         later = samples.after(hours=1)
 
-        def reconsider(tx: Transaction) -> int:
-            return tx.reconsider(**samples.PLACE, ref="obj_1", now=later)
+        def reconsider(tx: Transaction) -> None:
+            tx.reconsider(**samples.PLACE, ref="obj_1", now=later)
 
-        assert store.transact(reconsider) == 1
-        assert store.transact(reconsider) == 0
+        store.transact(reconsider)
         due = replace(foreign, state=InboxState.DUE, tries=0, due_at=later, error=None)
         assert _kept(store, "dlv_1") == due
         assert [_kept(store, f"dlv_{n}").state for n in (2, 3, 4)] == ["foreign", "foreign", "dead"]
@@ -352,6 +391,10 @@ def _due_runs(
     return [(run.event_id, run.handler) for run in due]
 
 
+def _save_run(tx: Transaction, run: HandlerRun) -> None:
+    tx.save_handler_run(run)
+
+
 class Handlers:
     """A row for each handler and event."""
 
@@ -403,6 +446,25 @@ class Handlers:
         assert store.transact(lambda tx: tx.handler_run("evt_1", "shop.paid")) == claimed
         assert _due_runs(store) == [("evt_1", "shop.mail")]
         assert ("evt_1", "shop.paid") in _due_runs(store, until)
+
+    def test_a_run_is_swapped_while_it_stands_as_it_was_claimed(self, store: Store) -> None:
+        claimed = samples.run()
+        done = replace(claimed, state=InboxState.DONE, claimed_until=None)
+        _add(store, claimed, samples.run(handler="shop.mail"))
+        since = [replace(claimed, fencing=claimed.fencing + 1), replace(claimed, state=done.state)]
+
+        def swap(tx: Transaction) -> bool:
+            return tx.swap_handler_run(claimed, done)
+
+        for now in since:
+            store.transact(partial(_save_run, run=now))
+            assert not store.transact(swap)
+            assert store.transact(lambda tx: tx.handler_run("evt_1", "shop.paid")) == now
+        store.transact(partial(_save_run, run=claimed))
+        assert store.transact(swap)
+        assert store.transact(lambda tx: tx.handler_run("evt_1", "shop.paid")) == done
+        mail = store.transact(lambda tx: tx.handler_run("evt_1", "shop.mail"))
+        assert mail == samples.run(handler="shop.mail")
 
     def test_runs_of_others_are_left_to_them(self, store: Store) -> None:
         _add(
