@@ -486,7 +486,7 @@ class LetsDeliveriesBeRewritten(Faulty):
 
 
 class HandsOutWholeLines(Faulty):
-    def due_deliveries(self, *, provider, environment, now, limit):
+    def due_deliveries(self, *, provider, environment, now, limit, account=None):
         place, waiting = (provider, environment), self.tx._data.waiting.values()
         ours = [row for row in waiting if (row.provider, row.environment) == place]
         due = [row for row in ours if row.due_at <= now]
@@ -509,7 +509,7 @@ class HandsOutTooEarly(Faulty):
         return self.tx.due_handler_runs(**asked, now=samples.after(days=9))
 
 
-def of_everybody(tx, method, *, provider, environment, limit, now):
+def of_everybody(tx, method, *, provider, environment, limit, now, account=None):
     """What is due of all providers and environments."""
     places = [(p, e) for p in ("fake", "other") for e in Environment]
     ask = getattr(tx, method)
@@ -577,7 +577,6 @@ class ReconsidersTheDead(Faulty):
         for row in rows:
             due = replace(row, state=InboxState.DUE, tries=0, due_at=now, error=None)
             self.tx.save_delivery(due)
-        return len(rows)
 
 
 class ListsDeliveriesOldestFirst(Faulty):

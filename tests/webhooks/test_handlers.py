@@ -441,9 +441,11 @@ def test_a_stale_run_of_an_awaited_handler_does_nothing(shop):
     shop.handlers.on(PaymentSucceeded, name="heard")(asker)
     paid = shop.buy()
     run = run_of(shop, paid)
+    event = shop.transact(lambda tx: tx.event(run.event_id))
     work(shop)
     target = shop.pay._target
-    assert shop.run(target._runner(deliver(target._session, run, {}))) is InboxState.DONE
+    late = deliver(target._session, run, event, {})
+    assert shop.run(target._runner(late)) is InboxState.DONE
     assert len(asker.heard) == 3
 
 

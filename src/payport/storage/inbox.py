@@ -57,6 +57,8 @@ class InboxRow:
         error: Why it failed last, is foreign, quarantined or dead.
         trace: Where it failed last: places in the code, and nothing of what they worked on.
         conflict: Set when the same dedupe key arrived with another fingerprint.
+        received_for: The account of the client that received it, whose workers alone process it;
+            None where that was not known: then any client's do.
     """
 
     id: str
@@ -83,6 +85,7 @@ class InboxRow:
     error: str | None = None
     trace: str | None = None
     conflict: bool = False
+    received_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +99,7 @@ class HandlerRun:
         handler: The handler's name; of a message, its topic.
         message: What a message says, as JSON; None for an event.
         claimed_until: As `InboxRow`'s; `fencing`, `error` and `trace` too.
+        account: The account that the event is of, whose workers alone deliver it; None: any do.
     """
 
     event_id: str
@@ -111,6 +115,7 @@ class HandlerRun:
     fencing: int = 0
     error: str | None = None
     trace: str | None = None
+    account: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +162,13 @@ class InboxTransaction(Protocol):
         ...
 
     def due_deliveries(
-        self, *, provider: str, environment: Environment, now: datetime, limit: int
+        self,
+        *,
+        provider: str,
+        environment: Environment,
+        now: datetime,
+        limit: int,
+        account: str | None = None,
     ) -> Sequence[InboxRow]:
         """
         The provider's deliveries whose time has come, the longest due first by (due_at,
@@ -166,6 +177,10 @@ class InboxTransaction(Protocol):
 
         They are held until the end, and those that other transactions hold are left out: whoever
         claims does it in the same transaction.
+
+        Args:
+            account: Only those that were received for it, or for nobody who is known. Of all if
+                left out.
         """
         ...
 
@@ -230,9 +245,15 @@ class InboxTransaction(Protocol):
         ...
 
     def due_handler_runs(
-        self, *, provider: str, environment: Environment, now: datetime, limit: int
+        self,
+        *,
+        provider: str,
+        environment: Environment,
+        now: datetime,
+        limit: int,
+        account: str | None = None,
     ) -> Sequence[HandlerRun]:
-        """Due runs, the longest due first; held, and left out, as `due_deliveries`."""
+        """Due runs, the longest due first; held, left out and narrowed as `due_deliveries`."""
         ...
 
     def claim_handler_runs(self, runs: Collection[HandlerRun], *, until: datetime) -> None:

@@ -40,14 +40,15 @@ class InboxStatements:
         self.delivery_like: Any = sa.select(inbox).where(
             sa.or_(this, sa.and_(*_at_place(inbox), table.dedupe_key == _bind("this_dedupe_key")))
         )
-        self.due_deliveries: Any = (
+        self.due_deliveries: Any = _narrowed(
+            table.received_for,
             sa.select(inbox)
             .where(*_at_place(inbox))
             .where(_is_due(inbox), table.due_at <= _bind("now", type_=Moment()))
             .where(*_free())
             .order_by(table.due_at, table.received_at, table.id)
             .limit(_bind("limit", type_=sa.Integer))
-            .with_for_update(skip_locked=True, of=inbox)
+            .with_for_update(skip_locked=True, of=inbox),
         )
         self.claim_deliveries: Any = _claiming(inbox).where(among(table.id))
         self.claimed_in_line: Any = sa.select(sa.literal(1)).where(
@@ -100,13 +101,14 @@ class InboxStatements:
         order = (table.due_at, table.event_id, table.handler)
         self.add_handler_run: Any = insert(handler_runs).on_conflict_do_nothing()
         self.handler_run: Any = sa.select(handler_runs).where(this).with_for_update()
-        self.due_handler_runs: Any = (
+        self.due_handler_runs: Any = _narrowed(
+            table.account,
             sa.select(handler_runs)
             .where(*_at_place(handler_runs))
             .where(_is_due(handler_runs), table.due_at <= _bind("now", type_=Moment()))
             .order_by(*order)
             .limit(_bind("limit", type_=sa.Integer))
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True),
         )
         self.claim_handler_run: Any = _claiming(handler_runs).where(this)
         self.replace_handler_run: Any = sa.update(handler_runs).where(this)
@@ -126,6 +128,14 @@ def _at_place(table: sa.FromClause) -> tuple[ColumnElement[bool], ...]:
         table.c.provider == _bind("this_provider"),
         table.c.environment == _bind("this_environment"),
     )
+
+
+def _narrowed(account: sa.Column[Any], due: Any) -> dict[bool, Any]:
+    """By whether an account is named. What is nobody's is everybody's."""
+    return {
+        False: due,
+        True: due.where(sa.or_(account.is_(None), account == _bind("this_account"))),
+    }
 
 
 def _as_claimed(table: sa.FromClause) -> tuple[ColumnElement[bool], ...]:

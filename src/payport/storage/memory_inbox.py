@@ -43,7 +43,13 @@ class MemoryInbox(MemoryUnit):
         return self._data.inbox.get(row_id)
 
     def due_deliveries(
-        self, *, provider: str, environment: Environment, now: datetime, limit: int
+        self,
+        *,
+        provider: str,
+        environment: Environment,
+        now: datetime,
+        limit: int,
+        account: str | None = None,
     ) -> Sequence[InboxRow]:
         """See `Transaction.due_deliveries`."""
         place = (provider, environment)
@@ -55,7 +61,11 @@ class MemoryInbox(MemoryUnit):
             first[row.ordering_key] = min(known, row, key=_arrival)
             if row.claimed_until is not None and row.claimed_until > now:
                 claimed.add(row.ordering_key)
-        due = [r for line, r in first.items() if line not in claimed and r.due_at <= now]
+        due = [
+            row
+            for line, row in first.items()
+            if line not in claimed and row.due_at <= now and _is_of(row.received_for, account)
+        ]
         return heapq.nsmallest(limit, due, key=lambda row: (row.due_at, *_arrival(row)))
 
     def claim_deliveries(self, ids: Collection[str], *, until: datetime) -> None:
@@ -167,14 +177,22 @@ class MemoryInbox(MemoryUnit):
                 self._keep_run(run)
 
     def due_handler_runs(
-        self, *, provider: str, environment: Environment, now: datetime, limit: int
+        self,
+        *,
+        provider: str,
+        environment: Environment,
+        now: datetime,
+        limit: int,
+        account: str | None = None,
     ) -> Sequence[HandlerRun]:
         """See `Transaction.due_handler_runs`."""
         place = (provider, environment)
         due = [
             run
             for run in self._data.waiting_runs.values()
-            if (run.provider, run.environment) == place and run.due_at <= now
+            if (run.provider, run.environment) == place
+            and run.due_at <= now
+            and _is_of(run.account, account)
         ]
         return heapq.nsmallest(limit, due, key=_turn_of)
 
@@ -229,6 +247,11 @@ _TURN: Final = ("state", "tries", "due_at", "claimed_until", "fencing", "error",
 def _turn(row: InboxRow | HandlerRun) -> dict[str, Any]:
     """What changes of a row while it is worked on."""
     return {name: getattr(row, name) for name in _TURN}
+
+
+def _is_of(whose: str | None, account: str | None) -> bool:
+    """What is nobody's is everybody's."""
+    return whose is None or account in {None, whose}
 
 
 def _is_as(stored: R, claimed: R) -> bool:

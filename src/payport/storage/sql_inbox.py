@@ -46,11 +46,19 @@ class SqlInbox(SqlUnit):
         return self._one(rows.delivery_from, statement, this_id=row_id)
 
     def due_deliveries(
-        self, *, provider: str, environment: Environment, now: datetime, limit: int
+        self,
+        *,
+        provider: str,
+        environment: Environment,
+        now: datetime,
+        limit: int,
+        account: str | None = None,
     ) -> Sequence[InboxRow]:
         """See `Transaction.due_deliveries`."""
-        place = _place(provider, environment)
-        found = self._all(self._sql.due_deliveries, now=now, limit=limit, **place)
+        asked = {"now": now, "limit": limit, **_place(provider, environment)}
+        if account is not None:
+            asked["this_account"] = account
+        found = self._all(self._sql.due_deliveries[account is not None], **asked)
         return [self._read(rows.delivery_from, row) for row in found]
 
     def claim_deliveries(self, ids: Collection[str], *, until: datetime) -> None:
@@ -121,11 +129,19 @@ class SqlInbox(SqlUnit):
             self._write(self._sql.add_handler_run, rows.handler_run_row(run))
 
     def due_handler_runs(
-        self, *, provider: str, environment: Environment, now: datetime, limit: int
+        self,
+        *,
+        provider: str,
+        environment: Environment,
+        now: datetime,
+        limit: int,
+        account: str | None = None,
     ) -> Sequence[HandlerRun]:
         """See `Transaction.due_handler_runs`."""
-        place = _place(provider, environment)
-        found = self._all(self._sql.due_handler_runs, now=now, limit=limit, **place)
+        asked = {"now": now, "limit": limit, **_place(provider, environment)}
+        if account is not None:
+            asked["this_account"] = account
+        found = self._all(self._sql.due_handler_runs[account is not None], **asked)
         return [self._read(rows.handler_run_from, row) for row in found]
 
     def claim_handler_runs(self, runs: Collection[HandlerRun], *, until: datetime) -> None:

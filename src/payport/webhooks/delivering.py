@@ -27,6 +27,7 @@ from payport.operations.steps import (
     transact_patiently,
 )
 from payport.storage.base import HandlerRun, InboxState
+from payport.webhooks.claiming import own_account
 from payport.webhooks.handling import IN_HANDLER, HandlerTransaction, no_connection
 from payport.webhooks.outbox import Outbox, message_in, operation_in
 from payport.webhooks.turns import HANDLER_LEASE, failed, is_mine, released
@@ -69,15 +70,20 @@ class Claimed(NamedTuple):
 
 def claim_due_runs(session: Session, limit: int) -> Steps[Claimed]:
     """Take what is due, for a while and for nobody else."""
+    account = yield from own_account(session)
 
     def work(tx: Transaction) -> Claimed:
         now = session.settings.clock.now()
         runs = tx.due_handler_runs(
-            provider=session.spec.name, environment=session.environment, now=now, limit=limit
+            provider=session.spec.name,
+            environment=session.environment,
+            now=now,
+            limit=limit,
+            account=account,
         )
         return _claimed(tx, session, runs)
 
-    return transact_patiently(work)
+    return (yield from transact_patiently(work))
 
 
 def claim_runs_of(session: Session, event_ids: Collection[str]) -> Steps[Claimed]:

@@ -151,6 +151,7 @@ def _row(
         state=InboxState.DUE if stray is None else InboxState.QUARANTINED,
         due_at=now,
         error=None if stray is None else stray[1],
+        received_for=session.known_account,
     )
 
 

@@ -35,6 +35,7 @@ READS: Final = frozenset(
         "resolutions",
         "restorations",
         "runs_of",
+        "several_events",
     }
 )
 

@@ -81,6 +81,7 @@ class Inbox:
             trace=None,
             conflict=True,
             state=InboxState.QUARANTINED,
+            received_for=None,
         )
         assert _put(store, full, bare) == [None, None]
         assert store.transact(lambda tx: tx.delivery("dlv_1")) == full
@@ -242,6 +243,14 @@ class Inbox:
         assert _due(store, provider="other") == ["dlv_2"]
         assert _due(store, environment=Environment.LIVE) == ["dlv_3"]
 
+    def test_an_account_is_handed_its_own_and_what_is_nobodys(self, store: Store) -> None:
+        whose = {"dlv_1": "acct_1", "dlv_2": "acct_2", "dlv_3": None}
+        _put(store, *(samples.delivery(n, received_for=one) for n, one in whose.items()))
+        assert _due(store, account="acct_1") == ["dlv_1", "dlv_3"]
+        assert _due(store, account="acct_2", limit=1) == ["dlv_2"]
+        assert _due(store, account="acct_3") == ["dlv_3"]
+        assert _due(store) == ["dlv_1", "dlv_2", "dlv_3"]
+
     def test_many_deliveries_of_others_keep_nobody_waiting(self, store: Store) -> None:
         theirs = [
             samples.delivery(f"dlv_{n}", provider="other", received_at=samples.after(hours=-1))
@@ -399,7 +408,8 @@ class Handlers:
     """A row for each handler and event."""
 
     def test_a_run_comes_back_equal(self, store: Store) -> None:
-        nothing: dict[str, Any] = dict.fromkeys(("message", "claimed_until", "error", "trace"))
+        unset = ("message", "claimed_until", "error", "trace", "account")
+        nothing: dict[str, Any] = dict.fromkeys(unset)
         dead = samples.run(handler="shop.mail", state=InboxState.DEAD, **nothing)
         _add(store, samples.run(), dead)
         assert store.transact(lambda tx: tx.handler_run("evt_1", "shop.paid")) == samples.run()
@@ -476,6 +486,18 @@ class Handlers:
         assert _due_runs(store, limit=1) == [("evt_3", "shop.paid")]
         assert _due_runs(store, provider="other") == [("evt_1", "shop.paid")]
         assert _due_runs(store, environment=Environment.LIVE) == [("evt_2", "shop.paid")]
+
+    def test_an_account_is_handed_its_own_runs_and_those_of_nobody(self, store: Store) -> None:
+        whose = {"evt_1": "acct_1", "evt_2": "acct_2", "evt_3": None}
+        _add(store, *(samples.run(name, account=one) for name, one in whose.items()))
+
+        def due(account: str | None, limit: int = 10) -> list[str]:
+            return [event for event, _ in _due_runs(store, limit=limit, account=account)]
+
+        assert due("acct_1") == ["evt_1", "evt_3"]
+        assert due("acct_2", limit=1) == ["evt_2"]
+        assert due("acct_3") == ["evt_3"]
+        assert due(None) == ["evt_1", "evt_2", "evt_3"]
 
     def test_runs_are_listed_latest_due_first(self, store: Store) -> None:
         _add(
