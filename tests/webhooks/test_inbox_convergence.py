@@ -6,14 +6,16 @@ ends in what it would know if all had come at once and in order, and in what the
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shops import usd
 from worlds import DEBIT_TAKES, STORIES, Kind, World, chance_of
 
+import payport.storage
 from payport import InvalidTransition
 from payport.storage.base import InboxState
 from payport.testing.bank.records import Refused
@@ -28,6 +30,9 @@ OTHERS = [
     *(Kind("stripe_like", "async", "sqlite"), Kind("stripe", "async")),
     *(Kind("adyen_like", "sync", "sqlite"), Kind("stripe", "sync", "sqlite")),
 ]
+
+ON_POSTGRES = [Kind("stripe"), Kind("stripe_like", "async"), Kind("adyen_like")]
+ON_POSTGRES = [replace(kind, store="postgres") for kind in ON_POSTGRES]
 
 
 @dataclass(frozen=True)
@@ -161,8 +166,8 @@ class Tangled(Told):
 SINCE_EVER = 6 * DEBIT_TAKES
 
 
-def check_same(kind, files, plan):
-    told, tangled = World(kind, files), World(kind, files)
+def check_same(kind, files, plan, urls=(None, None)):
+    told, tangled = (World(kind, files, url) for url in urls)
     try:
         Told(told, plan).run()
         runner = Tangled(tangled, plan)
@@ -235,6 +240,25 @@ def test_however_it_is_told_the_shop_ends_where_the_bank_is(kind, files, data):
 @given(data=st.data())
 def test_the_same_holds_in_either_colour_and_on_a_database(kind, files, data):
     check_same(kind, files, data.draw(plans(kind)))
+
+
+@pytest.fixture(scope="module")
+def two_databases(postgres_server):
+    """The URLs of two PostgreSQL databases with payport's tables."""
+    urls = []
+    for name in ("told_in_order", "told_as_it_comes"):
+        with psycopg.connect(postgres_server.url(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        urls.append(postgres_server.url(name))
+        payport.storage.upgrade(urls[-1])
+    return urls
+
+
+@pytest.mark.parametrize("kind", ON_POSTGRES, ids=str)
+@settings(max_examples=FEW, suppress_health_check=_SHARED)
+@given(data=st.data())
+def test_the_same_holds_on_postgresql(kind, two_databases, data):
+    check_same(kind, None, data.draw(plans(kind)), two_databases)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in MEMORY if kind.face != "keyless"], ids=str)

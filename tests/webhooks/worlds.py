@@ -16,11 +16,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import httpx
+import psycopg
 from shops import BEHAVIOURS, PRICE, Plain, usd
 
 from payport import AsyncPayport, DomainEvent, Handlers, Payport
 from payport.providers.stripe import AsyncStripeProvider, StripeProvider
 from payport.storage.memory import AsyncMemoryStore, MemoryStore
+from payport.storage.postgres import AsyncPostgresStore, PostgresStore
+from payport.storage.schema import metadata, store
 from payport.storage.sqlite import AsyncSqliteStore, SqliteStore
 from payport.testing import AsyncFakeProvider, Bank, FakeClock, FakeProvider, StripeSimulator
 from payport.testing.bank.records import PayoutState
@@ -47,23 +50,38 @@ class Kind:
         return self.face != "adyen_like"
 
 
-class World:
-    """A bank, a shop, and what the postman has."""
+def emptied(url):
+    """Leave nothing in a database but the tables, and the row that tells it from others."""
+    names = [table.name for table in reversed(metadata.sorted_tables) if table is not store]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(";".join(f"DELETE FROM {name}" for name in names))
 
-    def __init__(self, kind, files=None):
+
+class World:
+    """
+    A bank, a shop, and what the postman has.
+
+    Args:
+        files: A folder with a migrated SQLite file, for worlds on SQLite.
+        url: A PostgreSQL database with payport's tables, for a world on that; it is emptied.
+    """
+
+    def __init__(self, kind, files=None, url=None):
         self.kind = kind
+        self._url = url
         self.clock = FakeClock()
         self.is_async = kind.colour == "async"
         self._runner = asyncio.Runner() if self.is_async else None
         self._place = tempfile.mkdtemp(dir=files) if kind.store == "sqlite" else None
+        self._opened = None
         self.told = []
         self.handlers = Handlers()
         self.handlers.on(DomainEvent, name="told")(lambda event, tx: self.told.append(event))
         self.provider = self._stripe() if kind.face == "stripe" else self._fake()
-        store = self._store(files)
+        kept = self._store(files)
         make = AsyncPayport if self.is_async else Payport
         self._client = make(
-            self.provider, scope="shop", store=store, clock=self.clock, handlers=self.handlers
+            self.provider, scope="shop", store=kept, clock=self.clock, handlers=self.handlers
         )
         self.pay = Plain(self._client, self._run)
         self.bag: list[bytes] = []
@@ -96,6 +114,11 @@ class World:
         return StripeProvider(http_client=httpx.Client(transport=simulator.transport()), **given)
 
     def _store(self, files):
+        if self.kind.store == "postgres":
+            emptied(self._url)
+            make = AsyncPostgresStore if self.is_async else PostgresStore
+            self._opened = make(self._url)
+            return self._opened
         if self._place is None:
             memory = MemoryStore()
             return AsyncMemoryStore(memory) if self.is_async else memory
@@ -105,9 +128,13 @@ class World:
     def close(self):
         if self.is_async:
             self._run(self._client.aclose())
+            if self._opened is not None:
+                self._run(self._opened.aclose())
             self._runner.close()
         else:
             self._client.close()
+            if self._opened is not None:
+                self._opened.close()
         if self._place is not None:
             shutil.rmtree(self._place)
 

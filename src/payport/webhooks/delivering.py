@@ -69,7 +69,10 @@ class Claimed(NamedTuple):
 
 
 def claim_due_runs(session: Session, limit: int) -> Steps[Claimed]:
-    """Take what is due, for a while and for nobody else."""
+    """
+    Take what is due, for a while and for nobody else. Of few only half, so that other workers who
+    look for something to do find the rest.
+    """
     account = yield from own_account(session)
 
     def work(tx: Transaction) -> Claimed:
@@ -81,7 +84,8 @@ def claim_due_runs(session: Session, limit: int) -> Steps[Claimed]:
             limit=limit,
             account=account,
         )
-        return _claimed(tx, session, runs)
+        few = len(runs) < limit
+        return _claimed(tx, session, runs[: (len(runs) + 1) // 2] if few else runs)
 
     return (yield from transact_patiently(work))
 

@@ -33,6 +33,8 @@ R = TypeVar("R", InboxRow, HandlerRun)
 
 #: Claimed at once: so many share the commit of a claim, and wait for each other.
 BATCH: Final = 20
+#: Seconds after which what was claimed and not begun is given back: other workers may be idle.
+TURN: Final = 0.5
 
 
 def work_due(session: Session, operations: Operations, enough: Callable[[], bool]) -> Steps[int]:
@@ -114,11 +116,14 @@ def _each(
     give_back: Callable[[Session, Sequence[R]], Steps[None]],
     enough: Callable[[], bool],
 ) -> Steps[int]:
-    """Work on each while its claim lasts; give the rest back, also if the store fails."""
+    """Work on each while the turn lasts; give the rest back, also if the store fails."""
     done = 0
+    monotonic = session.settings.clock.monotonic
+    until = monotonic() + TURN
     try:
         for row in claimed:
-            if enough() or not _is_fresh(session, row):
+            is_over = done > 0 and monotonic() >= until
+            if is_over or enough() or not _is_fresh(session, row):
                 break
             yield from work(row)
             done += 1
