@@ -36,8 +36,10 @@ def definitions(path):
             "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
         ).fetchall()
     database.close()
+    # SQLite writes a column that was added behind the last one, in its line.
+    parts = re.compile(r"\n|, (?=\w+ TEXT)")
     return {
-        name: sorted(re.sub(r"\s+", " ", part).strip(" ,") for part in re.split(r"\n|, (?=\w+ TEXT)", sql))
+        name: sorted(re.sub(r"\s+", " ", part).strip(" ,") for part in parts.split(sql))
         for name, sql in found
         if name != VERSION_TABLE
     }

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from payport.storage.columns import Moment
 from payport.storage.inbox import InboxState
 from payport.storage.schema import handler_runs, inbox
-from payport.storage.several import among
+from payport.storage.several import among, among_pairs
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.elements import ColumnElement
@@ -110,7 +110,9 @@ class InboxStatements:
             .limit(_bind("limit", type_=sa.Integer))
             .with_for_update(skip_locked=True),
         )
-        self.claim_handler_run: Any = _claiming(handler_runs).where(this)
+        self.claim_handler_runs: Any = _claiming(handler_runs).where(
+            among_pairs(table.event_id, table.handler)
+        )
         self.replace_handler_run: Any = sa.update(handler_runs).where(this)
         self.swap_handler_run: Any = self.replace_handler_run.where(*_as_claimed(handler_runs))
         self.handler_runs: Any = _latest(handler_runs, order)

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from payport.storage.compiled import Compiled
     from payport.storage.running import Conflict, Row
 
 __all__ = ["ThroughPsycopg"]
 
-_compiled: Final = Compiler(toolkit_psycopg.dialect(paramstyle="format"))
+_dialect: Final[Any] = toolkit_psycopg.dialect
+_compiled: Final = Compiler(_dialect(paramstyle="format"))
 
 #: A compiled statement, its parameters, and the conflict that it is to write no row.
 _PutOff: TypeAlias = "tuple[str, Sequence[Any] | None, Conflict | None]"
@@ -53,9 +53,7 @@ class ThroughPsycopg:
         self.place: str = place
         self._connection = connection
         self._toolkit = ThroughToolkit(connection, place)
-        self._wait: Callable[[Any], Any] = (
-            await_only if connection.dialect.is_async else _as_it_is
-        )
+        self._wait: Callable[[Any], Any] = await_only if connection.dialect.is_async else _as_it_is
         self._sent: Callable[[Any, Sequence[_PutOff]], Any] = (
             _sent_awaited if connection.dialect.is_async else _sent
         )

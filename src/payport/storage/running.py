@@ -28,7 +28,16 @@ if TYPE_CHECKING:
 
     from payport.storage.compiled import Compiled
 
-__all__ = ["KEEP", "SAVE", "TAKE_BACK", "Conflict", "Row", "Running", "ThroughDriver", "ThroughToolkit"]
+__all__ = [
+    "KEEP",
+    "SAVE",
+    "TAKE_BACK",
+    "Conflict",
+    "Row",
+    "Running",
+    "ThroughDriver",
+    "ThroughToolkit",
+]
 
 #: A row, by column.
 Row = Any

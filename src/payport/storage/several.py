@@ -6,7 +6,7 @@ length, so that a driver compiles and prepares the statement once.
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import sqlalchemy as sa
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy.sql.elements import ColumnElement
 
-__all__ = ["among", "slices"]
+__all__ = ["among", "among_pairs", "slices", "slices_of_pairs"]
+
+T = TypeVar("T")
 
 #: As many as a worker takes at once.
 _MOST: Final = 20
@@ -27,8 +29,32 @@ def among(column: sa.Column[Any]) -> ColumnElement[bool]:
     return column.in_([sa.bindparam(name, type_=column.type) for name in _NAMES])
 
 
+def among_pairs(column: sa.Column[Any], other: sa.Column[Any]) -> ColumnElement[bool]:
+    """Whether the two columns are one of a slice's pairs."""
+    return sa.or_(
+        *(
+            sa.and_(column == sa.bindparam(name), other == sa.bindparam(f"{name}_too"))
+            for name in _NAMES
+        )
+    )
+
+
 def slices(values: Collection[str]) -> Iterator[Mapping[str, str]]:
-    """The values of `among`, a statement's worth at a time; the last one is told again and again."""
+    """The values of `among`, a statement's worth at a time; the last one fills what is left."""
+    for some in _filled(values):
+        yield dict(zip(_NAMES, some, strict=True))
+
+
+def slices_of_pairs(values: Collection[tuple[str, str]]) -> Iterator[Mapping[str, str]]:
+    """The same for `among_pairs`."""
+    for some in _filled(values):
+        yield {
+            **{name: pair[0] for name, pair in zip(_NAMES, some, strict=True)},
+            **{f"{name}_too": pair[1] for name, pair in zip(_NAMES, some, strict=True)},
+        }
+
+
+def _filled(values: Collection[T]) -> Iterator[list[T]]:
     left = iter(values)
     while some := list(islice(left, _MOST)):
-        yield dict(zip(_NAMES, [*some, *[some[-1]] * (_MOST - len(some))], strict=True))
+        yield [*some, *[some[-1]] * (_MOST - len(some))]

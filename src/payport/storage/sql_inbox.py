@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from payport.storage import rows
 from payport.storage.inbox import InboxCounts, InboxState
-from payport.storage.several import slices
+from payport.storage.several import slices, slices_of_pairs
 from payport.storage.sql_unit import SqlUnit
 
 if TYPE_CHECKING:
@@ -146,9 +146,8 @@ class SqlInbox(SqlUnit):
 
     def claim_handler_runs(self, runs: Collection[HandlerRun], *, until: datetime) -> None:
         """See `Transaction.claim_handler_runs`."""
-        for run in runs:
-            this = {"this_event_id": run.event_id, "this_handler": run.handler, "until": until}
-            self._write(self._sql.claim_handler_run, this)
+        for some in slices_of_pairs([(run.event_id, run.handler) for run in runs]):
+            self._write(self._sql.claim_handler_runs, {**some, "until": until})
 
     def handler_run(self, event_id: str, handler: str) -> HandlerRun | None:
         """See `Transaction.handler_run`."""

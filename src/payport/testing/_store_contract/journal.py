@@ -380,6 +380,7 @@ class Events:
             again = tx.payment("pay_order_1", lock=True)
             assert again == first.evolve(description="changed", version=first.version + 1)
             record = tx.operation_by_key(key)
+            assert record is not None
             assert record == samples.operation()
             tx.save_operation(replace(record, request_id="req_9"))
             assert tx.operation_by_key(key) == replace(record, request_id="req_9")
