@@ -6,7 +6,7 @@ ends in what it would know if all had come at once and in order, and in what the
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import psycopg
 import pytest
@@ -25,14 +25,18 @@ SOME = settings.default.max_examples // 8
 FEW = settings.default.max_examples // 20
 _SHARED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
-MEMORY = [Kind("stripe_like"), Kind("adyen_like"), Kind("keyless"), Kind("stripe")]
+FACES = ["stripe_like", "adyen_like", "keyless", "stripe", "adyen"]
+MEMORY = [Kind(face) for face in FACES]
 OTHERS = [
     *(Kind("stripe_like", "async", "sqlite"), Kind("stripe", "async")),
     *(Kind("adyen_like", "sync", "sqlite"), Kind("stripe", "sync", "sqlite")),
+    Kind("adyen", "async", "sqlite"),
 ]
 
-ON_POSTGRES = [Kind("stripe"), Kind("stripe_like", "async"), Kind("adyen_like")]
-ON_POSTGRES = [replace(kind, store="postgres") for kind in ON_POSTGRES]
+ON_POSTGRES = [
+    *(Kind("stripe", "sync", "postgres"), Kind("stripe_like", "async", "postgres")),
+    *(Kind("adyen", "sync", "postgres"), Kind("adyen_like", "async", "postgres")),
+]
 
 
 @dataclass(frozen=True)
