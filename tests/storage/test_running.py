@@ -92,7 +92,7 @@ def test_both_ways_give_the_same_rows(db, open_store):
         (sql.operation, {"this_id": bare.id}),
         (sql.delivery, {"this_id": "dlv_1"}),
         (
-            sql.due_deliveries,
+            sql.due_deliveries[False],
             {"this_provider": "fake", "this_environment": "test", "now": samples.NOW, "limit": 5},
         ),
         (sql.store, {}),
