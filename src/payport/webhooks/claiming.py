@@ -64,9 +64,7 @@ def claim_one(session: Session, row_id: str) -> Steps[tuple[InboxRow, bool]]:
     Raises:
         NotFound: There is no such delivery.
     """
-    accounts: dict[str, str] = {}
-    for line in session.lines:
-        accounts[line.spec.name] = yield from own_account(line)
+    account = yield from _account_for(session, row_id)
 
     def work(tx: Transaction) -> tuple[InboxRow, bool]:
         row = tx.delivery(row_id, lock=True)
@@ -75,7 +73,7 @@ def claim_one(session: Session, row_id: str) -> Steps[tuple[InboxRow, bool]]:
             raise NotFound(message, operation=_PROCESS, reference=row_id)
         if row.state is not InboxState.DUE or not is_ours(session, row):
             return row, False
-        if row.received_for is not None and row.received_for != accounts[row.provider]:
+        if row.received_for is not None and row.received_for != account:
             return row, False
         if hints.is_hint(row) and session.settings.clock.now() < row.due_at:
             return row, False  # anybody can send it: it is not read more often than it may be
@@ -84,6 +82,15 @@ def claim_one(session: Session, row_id: str) -> Steps[tuple[InboxRow, bool]]:
         return _claimed(tx, session, [row])[0], True
 
     return (yield from transact_patiently(work))
+
+
+def _account_for(session: Session, row_id: str) -> Steps[str]:
+    """The account that this client has at the provider of a delivery."""
+    lines = session.lines
+    if len(lines) > 1:
+        row = yield from transact(lambda tx: tx.delivery(row_id))
+        lines = [line for line in lines if row is not None and line.spec.name == row.provider]
+    return (yield from own_account(lines[0])) if lines else ""
 
 
 def _claimed(tx: Transaction, session: Session, rows: Collection[InboxRow]) -> list[InboxRow]:
