@@ -3,6 +3,7 @@ Hypothesis profiles and a PostgreSQL server for the whole suite. Imports nothing
 coverage starts first.
 """
 
+import gc
 import os
 import uuid
 
@@ -28,6 +29,12 @@ _TABLES = (
     "resolutions", "operations", "provider_refs", "refunds", "payments", "events", "inbox",
     "handler_runs", "restorations",
 )  # fmt: skip
+
+
+def pytest_collection_finish():
+    """Spare the garbage collector what lives as long as the run: tens of thousands of tests."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,8 @@ from payport.providers.exchange import Call
 from payport.providers.stripe import API_VERSION
 from payport.providers.stripe.adapter import StripeAdapter
 from payport.providers.stripe.payouts import payout_fact
+from payport.providers.stripe.signatures import MOST_SIGNATURES, SIGNATURE_HEADER, TOLERANCE
 from payport.providers.stripe.statements import PAYOUT, TRANSLATED
-from payport.providers.stripe.webhooks import MOST_SIGNATURES, SIGNATURE_HEADER, TOLERANCE
 from payport.testing import Tokens
 from payport.testing._heard import Heard, heard
 from payport.webhooks.inbox import MAX_BODY

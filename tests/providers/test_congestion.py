@@ -115,7 +115,9 @@ def test_a_turn_on_aiohttp_is_given_back_whatever_a_request_ends_in() -> None:
                 told.append(raised.type)
             return told
 
-    assert asyncio.run(main()) == [httpx.ConnectError] * 3
+    told = asyncio.run(main())
+    assert len(told) == 3
+    assert set(told) <= {httpx.ConnectError, httpx.ConnectTimeout}, "a turn was not given back"
 
 
 class Crowded(httpx.BaseTransport, httpx.AsyncBaseTransport):

@@ -10,7 +10,7 @@ import pytest
 from sqlite_help import read
 
 from payport.domain.errors import InvalidRequest, StoreConflict, StoreUnavailable
-from payport.storage.grouping import MOST, Line
+from payport.storage.grouping import MOST, Line, Unit
 from payport.storage.running import ThroughDriver
 from payport.storage.sqlite import AsyncSqliteStore
 from payport.testing._store_contract import samples
@@ -252,13 +252,13 @@ def test_what_was_interrupted_is_not_carried_out_later():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        line.transact(lambda tx: carried_out.append("late"), interrupted)
+        line.carry_out(Unit(lambda tx: carried_out.append("late")), interrupted)
 
     def together(units):
         for unit in units:
             unit.returned(unit.work(None))
 
-    line.transact(lambda tx: carried_out.append("now"), together)
+    line.carry_out(Unit(lambda tx: carried_out.append("now")), together)
     assert carried_out == ["now"]
 
 

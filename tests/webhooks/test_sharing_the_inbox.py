@@ -5,7 +5,8 @@ from shops import FOUR, POSTGRES, each_colour, kinds, usd
 from payport import InboxState, PaymentSucceeded, RefundSucceeded
 from payport.testing import Bank
 from payport.testing.faults import ConnectionRefused
-from payport.webhooks.delivering import claim_due_runs, deliver, release_runs
+from payport.webhooks.delivering import deliver
+from payport.webhooks.run_claims import claim_due_runs, release_runs
 from payport.webhooks.working import BATCH, work_batch
 
 EVERYWHERE = kinds(*FOUR, *POSTGRES)

@@ -392,7 +392,7 @@ def at_once(store, works):
 
     def call(number, work):
         try:
-            told[number] = grouped.transact(work)
+            told[number] = grouped.transact_shared(work)
         except Exception as error:  # noqa: BLE001 - looked at by the test
             told[number] = error
 
@@ -450,7 +450,7 @@ def test_a_thread_that_is_ended_while_it_works_leaves_the_rest_to_the_next():
 
     def call(number):
         with contextlib.suppress(Ended):
-            told.append(grouped.transact(lambda tx: number))
+            told.append(grouped.transact_shared(lambda tx: number))
 
     threads = [threading.Thread(target=call, args=(number,)) for number in range(20)]
     for thread in threads:
@@ -476,7 +476,7 @@ def test_a_task_that_is_cancelled_leaves_the_rest_to_the_next():
     async def main():
         store = Store()
         grouped = AsyncGrouped(store)
-        tasks = [asyncio.create_task(grouped.transact(lambda tx, n=n: n)) for n in range(10)]
+        tasks = [asyncio.create_task(grouped.transact_shared(lambda tx, n=n: n)) for n in range(10)]
         await asyncio.sleep(0)
         # The one that works for all, and one that waits.
         for cancelled in (tasks[0], tasks[5]):
@@ -495,7 +495,7 @@ def test_a_task_that_is_cancelled_leaves_the_rest_to_the_next():
 def test_a_fork_while_another_thread_works_leaves_the_child_its_own_line():
     store = Slow()
     grouped = Grouped(store)
-    working = threading.Thread(target=grouped.transact, args=(lambda tx: 1,))
+    working = threading.Thread(target=grouped.transact_shared, args=(lambda tx: 1,))
     working.start()
     while not grouped._line._line._is_led:
         time.sleep(0.001)
@@ -504,7 +504,7 @@ def test_a_fork_while_another_thread_works_leaves_the_child_its_own_line():
         child = os.fork()
     if child == 0:
         store.go.set()
-        os._exit(0 if grouped.transact(lambda tx: 2) == 2 else 1)
+        os._exit(0 if grouped.transact_shared(lambda tx: 2) == 2 else 1)
     store.go.set()
     working.join()
     assert os.waitpid(child, 0)[1] == 0

@@ -7,12 +7,11 @@ process anew. Nothing runs in the background.
 
 from __future__ import annotations
 
-import inspect
-from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from payport.client.named import awaited_provider, blocking_provider
+from payport.client.opening import check_colour, members_of, opened, session_for
 from payport.client.operations import AsyncOperations, Operations
 from payport.client.payments import AsyncPayments, Payments
 from payport.client.refunds import AsyncRefunds, Refunds
@@ -20,17 +19,16 @@ from payport.client.runners import AsyncRunner, Runner
 from payport.client.webhooks import AsyncWebhooks, Webhooks
 from payport.domain.errors import ConfigurationError
 from payport.domain.identifiers import Environment, check_scope
-from payport.operations.clock import Clock, SystemClock
-from payport.operations.plan import DEFAULT_SEND_WITHIN, JournalSettings
+from payport.operations.clock import Clock
+from payport.operations.plan import DEFAULT_SEND_WITHIN
 from payport.operations.session import Session
 from payport.providers.breaker import DEFAULT_BREAKER, BreakerPolicy, CircuitBreaker
 from payport.providers.retries import DEFAULT_RETRIES, RetryPolicy
-from payport.providers.spec import ProviderSpec
-from payport.storage.urls import is_relative_sqlite, open_async_store, open_store
+from payport.storage.urls import open_async_store, open_store
 from payport.webhooks.handlers import Handlers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from types import TracebackType
     from typing import Self
 
@@ -39,11 +37,6 @@ if TYPE_CHECKING:
     from payport.storage.base import AsyncStore, Store
 
 __all__ = ["AsyncPayport", "Payport"]
-
-S = TypeVar("S")
-
-_FAKE_SCOPE = "test"
-_MEMORY = "memory"
 
 
 class Payport:
@@ -100,8 +93,8 @@ class Payport:
         clock: Clock | None = None,
     ) -> None:
         processor = blocking_provider(provider)
-        _check_colour(processor, awaited=False)
-        session = _session(
+        check_colour(processor, awaited=False)
+        session = session_for(
             processor,
             scope=scope,
             store=store,
@@ -114,7 +107,7 @@ class Payport:
             send_within=send_within,
             clock=clock,
         )
-        kept: Store = _opened(open_store, store)
+        kept: Store = opened(open_store, store)
         self._begin(session, Runner(kept, processor, session.settings.clock), owner=True)
 
     def _begin(self, session: Session, runner: Runner, *, owner: bool) -> None:
@@ -152,7 +145,7 @@ class Payport:
     @property
     def providers(self) -> Mapping[str, PaymentProvider]:
         """Each provider by its name: of a router all of them, else the only one."""
-        return _members(self._runner.ports.provider)
+        return members_of(self._runner.ports.provider)
 
     @property
     def provider(self) -> PaymentProvider | Router:
@@ -221,8 +214,8 @@ class AsyncPayport:
         clock: Clock | None = None,
     ) -> None:
         processor = awaited_provider(provider)
-        _check_colour(processor, awaited=True)
-        session = _session(
+        check_colour(processor, awaited=True)
+        session = session_for(
             processor,
             scope=scope,
             store=store,
@@ -235,7 +228,7 @@ class AsyncPayport:
             send_within=send_within,
             clock=clock,
         )
-        kept: AsyncStore = _opened(open_async_store, store)
+        kept: AsyncStore = opened(open_async_store, store)
         self._begin(session, AsyncRunner(kept, processor, session.settings.clock), owner=True)
 
     def _begin(self, session: Session, runner: AsyncRunner, *, owner: bool) -> None:
@@ -273,7 +266,7 @@ class AsyncPayport:
     @property
     def providers(self) -> Mapping[str, AsyncPaymentProvider]:
         """Each provider by its name: of a router all of them, else the only one."""
-        return _members(self._runner.ports.provider)
+        return members_of(self._runner.ports.provider)
 
     @property
     def provider(self) -> AsyncPaymentProvider | AsyncRouter:
@@ -312,150 +305,6 @@ class AsyncPayport:
 
     def __reduce__(self) -> NoReturn:
         raise _not_pickled(self)
-
-
-def _is_router(provider: object) -> bool:
-    """Whether it stands for several providers, which it has checked."""
-    return hasattr(provider, "providers") and hasattr(provider, "decide")
-
-
-def _members(provider: Any) -> Mapping[str, Any]:
-    """Each provider by its name."""
-    if _is_router(provider):
-        members: Mapping[str, Any] = provider.providers
-        return members
-    return {provider.spec.name: provider}
-
-
-def _check_colour(provider: object, *, awaited: bool) -> None:
-    """Refuse a provider of the other colour, and what is not a provider."""
-    first: object = next(iter(_members(provider).values())) if _is_router(provider) else provider
-    create = getattr(first, "create_payment", None)
-    client = "AsyncPayport" if awaited else "Payport"
-    if create is None or not isinstance(getattr(provider, "spec", None), ProviderSpec):
-        message = f"{type(provider).__name__} is not a payment provider"
-        raise ConfigurationError(message, operation=client, field="provider")
-    if inspect.iscoroutinefunction(create) is not awaited:
-        other = "Payport" if awaited else "AsyncPayport"
-        has = "blocks" if awaited else "is awaited"
-        raise ConfigurationError(
-            f"{type(provider).__name__} {has}: use {other}, or the provider's other class",
-            operation=client,
-            field="provider",
-        )
-
-
-def _opened(open_it: Callable[[object], S], store: object) -> S:
-    try:
-        return open_it(_MEMORY if store is None else store)
-    except ConfigurationError as error:
-        error.operation = error.operation or "Payport"
-        raise
-
-
-def _session(
-    provider: Any,
-    *,
-    scope: str | None,
-    store: object,
-    handlers: Handlers | None,
-    deadline: float,
-    timeout: float,
-    retries: RetryPolicy,
-    breaker: BreakerPolicy,
-    rate_limit: int | None,
-    send_within: timedelta,
-    clock: Clock | None,
-) -> Session:
-    """The session of a new client, once everything about it was checked."""
-    _check_environment(provider, store)
-    if scope is None and not provider.spec.fake:
-        raise ConfigurationError(
-            "name the order space, such as scope='shop': it is part of every identity, and is "
-            "never guessed from a host or a database",
-            operation="Payport",
-            field="scope",
-        )
-    for name, seconds in (("deadline", deadline), ("timeout", timeout)):
-        if not _is_number(seconds) or not 0 < seconds <= _LONGEST:
-            message = f"must be more than 0 and at most {_LONGEST} seconds"
-            raise ConfigurationError(message, operation="Payport", field=name)
-    if send_within <= timedelta():
-        message = "must be more than nothing: a payment could never be sent again otherwise"
-        raise ConfigurationError(message, operation="Payport", field="send_within")
-    used = handlers if handlers is not None else Handlers()
-    members = _members(provider)
-    settings = JournalSettings(
-        scope=check_scope(_FAKE_SCOPE if scope is None else scope),
-        environment=provider.environment,
-        clock=clock or _own_clock(provider) or SystemClock(),
-        retries=retries,
-        breaker=breaker,
-        rate=None,
-        send_within=send_within,
-        deadline=float(deadline),
-        call_timeout=float(timeout),
-        on_events=used.subscribe,
-    )
-    each = {
-        name: replace(settings, rate=_rate(member, rate_limit)) for name, member in members.items()
-    }
-    if not _is_router(provider):
-        return Session(settings=each[provider.spec.name], provider=provider, handlers=used)
-    from payport.operations.routed import RoutedSession  # noqa: PLC0415 - only a router needs it
-
-    return RoutedSession(settings=each, router=provider, handlers=used)
-
-
-def _rate(provider: PaymentProvider | AsyncPaymentProvider, asked: int | None) -> int | None:
-    """So many requests a second at most, or None for no limit of our own."""
-    if asked is None:
-        return provider.spec.rates.get(provider.environment)
-    if isinstance(asked, bool) or asked < 0:
-        message = "must be a whole number of requests a second, or 0 for no limit"
-        raise ConfigurationError(message, operation="Payport", field="rate_limit")
-    return asked or None
-
-
-def _own_clock(provider: object) -> Clock | None:
-    """The clock of the first fake, for a test to move; None where it is the machine's."""
-    for member in _members(provider).values():
-        try:
-            own: Clock | None = getattr(member, "clock", None)
-        except ConfigurationError:
-            continue  # a fake on a clock that nobody can move
-        if own is not None:
-            return own
-    return None
-
-
-_LONGEST = 600.0
-
-
-def _is_number(given: object) -> bool:
-    return isinstance(given, int | float) and not isinstance(given, bool)
-
-
-def _check_environment(provider: Any, store: object) -> None:
-    """Refuse what is not safe for real money, and a store that was forgotten."""
-    if store is None and not provider.spec.fake:
-        raise ConfigurationError(
-            "the journal needs a database: store='sqlite:////srv/shop/payments.db'",
-            operation="Payport",
-            field="store",
-        )
-    if provider.environment is not Environment.LIVE:
-        return
-    if store is None or store == _MEMORY:
-        message = "a journal in memory forgets what was charged: real money needs a database"
-        raise ConfigurationError(message, operation="Payport", field="store")
-    if is_relative_sqlite(store):
-        raise ConfigurationError(
-            "a relative path is another journal in another working directory: name the file by an "
-            "absolute path, sqlite:////srv/shop/payments.db",
-            operation="Payport",
-            field="store",
-        )
 
 
 def _described(client: object, session: Session) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from payport.domain.errors import ConfigurationError, InvalidRequest
 from payport.operations.steps import AsyncPorts, Ports, Steps, drive, drive_async
-from payport.storage.grouping import AsyncGrouped, Grouped
+from payport.storage.grouping import sharing, sharing_awaited
 from payport.webhooks.handling import IN_HANDLER
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Runner:
     """Carries steps out, blocking, until it is closed."""
 
     def __init__(self, store: Store, provider: PaymentProvider | Router, clock: Clock) -> None:
-        self.ports: Ports = Ports(store, provider, clock.sleep, Grouped(store))
+        self.ports: Ports = Ports(store, provider, clock.sleep, sharing(store))
         self.closed: bool = False
 
     def __call__(self, steps: Steps[T]) -> T:
@@ -52,7 +52,7 @@ class AsyncRunner:
         self, store: AsyncStore, provider: AsyncPaymentProvider | AsyncRouter, clock: Clock
     ) -> None:
         self.ports: AsyncPorts = AsyncPorts(
-            store, provider, clock.asleep, AsyncGrouped(store), _threads()
+            store, provider, clock.asleep, sharing_awaited(store), _threads()
         )
         self.closed: bool = False
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, Mapping
+from collections.abc import ItemsView, Iterator, KeysView, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import core_schema
@@ -37,6 +37,10 @@ class FrozenMapping(Mapping[str, str]):
     def items(self) -> ItemsView[str, str]:
         """The pairs; a view of the dict itself, because the inherited one looks each value up."""
         return self._items.items()
+
+    def keys(self) -> KeysView[str]:
+        """The names; a view of the dict itself too, which `dict(...)` and `{**...}` ask for."""
+        return self._items.keys()
 
     def __hash__(self) -> int:
         return hash(frozenset(self._items.items()))

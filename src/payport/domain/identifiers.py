@@ -18,7 +18,15 @@ from payport.domain.errors import InvalidRequest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Environment", "Kind", "check_reference", "check_scope", "derive_id", "digest"]
+__all__ = [
+    "Environment",
+    "Kind",
+    "check_reference",
+    "check_scope",
+    "derive_id",
+    "digest",
+    "short_digest",
+]
 
 #: Longest reference an application may use. Every provider we know keeps at least this many.
 MAX_REFERENCE = 80
@@ -51,7 +59,11 @@ class Kind(StrEnum):
 #: function takes longer than the hash.
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
+#: Of a whole digest, and of the half of one that an id is made of.
 _SHIFTS: Final = range(250, -1, -10)
+_ID_SHIFTS: Final = range(250, 120, -10)
+#: The lengths that nearly all parts have, as they are written: in four bytes.
+_LENGTHS: Final = tuple(f"\0\0\0{chr(length)}" for length in range(128))
 
 
 def digest(parts: Sequence[str]) -> str:
@@ -60,17 +72,37 @@ def digest(parts: Sequence[str]) -> str:
 
     Each part is preceded by its length in bytes, so (`ab`, `c`) and (`a`, `bc`) differ.
     """
-    encoded = [part.encode() for part in parts]
-    whole = b"".join([piece for part in encoded for piece in (len(part).to_bytes(4, "big"), part)])
+    return _digest(parts, _SHIFTS)
+
+
+def short_digest(parts: Sequence[str]) -> str:
+    """Return the first 26 characters (130 bits) of the digest, which ids are made of."""
+    return _digest(parts, _ID_SHIFTS)
+
+
+def _digest(parts: Sequence[str], shifts: range) -> str:
     # 256 bits and four more, in characters of five: two at a time.
-    bits = int.from_bytes(hashlib.sha256(whole).digest(), "big") << 4
-    return "".join([_PAIRS[bits >> shift & 1023] for shift in _SHIFTS])
+    bits = int.from_bytes(hashlib.sha256(_written(parts)).digest(), "big") << 4
+    return "".join([_PAIRS[bits >> shift & 1023] for shift in shifts])
+
+
+def _written(parts: Sequence[str]) -> bytes:
+    """The parts, each behind its length."""
+    try:
+        text = "".join([_LENGTHS[len(part)] + part for part in parts])
+    except IndexError:
+        pass  # a long one
+    else:
+        if text.isascii():
+            return text.encode()
+    encoded = [part.encode() for part in parts]
+    return b"".join([piece for part in encoded for piece in (len(part).to_bytes(4, "big"), part)])
 
 
 @lru_cache(maxsize=1024)
 def derive_id(kind: Kind, *parts: str) -> str:
-    """Return `<kind>_` and 26 characters (130 bits) of the digest of kind and parts."""
-    return f"{kind.value}_{digest((kind.value, *parts))[:26]}"
+    """Return `<kind>_` and the short digest of kind and parts."""
+    return f"{kind.value}_{short_digest((kind.value, *parts))}"
 
 
 def check_reference(reference: object, *, operation: str, field: str = "reference") -> str:

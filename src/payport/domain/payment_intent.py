@@ -163,13 +163,13 @@ class PaymentIntent:
     @property
     def captured(self) -> Money:
         """What was taken, before refunds."""
-        return self._captures(CaptureStatus.SUCCEEDED)
+        return Money(self._captures(CaptureStatus.SUCCEEDED), self.amount.currency)
 
     @property
     def capture_pending(self) -> Money:
         """What was asked to be taken and is not decided. Counts against what can be captured."""
-        undecided = self._captures(CaptureStatus.PENDING).minor
-        return Money(undecided + self._captures(CaptureStatus.UNKNOWN).minor, self.amount.currency)
+        undecided = self._captures(CaptureStatus.PENDING) + self._captures(CaptureStatus.UNKNOWN)
+        return Money(undecided, self.amount.currency)
 
     @property
     def refunded(self) -> Money:
@@ -207,7 +207,7 @@ class PaymentIntent:
     @property
     def is_paid(self) -> bool:
         """Whether at least the amount was captured."""
-        return self.captured.minor >= self.amount.minor
+        return self._captures(CaptureStatus.SUCCEEDED) >= self.amount.minor
 
     @property
     def latest_attempt(self) -> AttemptFact | None:
@@ -286,8 +286,8 @@ class PaymentIntent:
             c for c in self.captures if c.fact is not None and c.fact.attempt_ref == attempt.ref
         )
 
-    def _captures(self, status: CaptureStatus) -> Money:
-        return self._sum(c.amount for c in self.captures if c.status is status)
+    def _captures(self, status: CaptureStatus) -> int:
+        return sum(c.amount.minor for c in self.captures if c.status is status)
 
     def _disputes(self, statuses: frozenset[DisputeStatus]) -> Money:
         told = (d for d in self.disputes if d.status in statuses)
@@ -334,10 +334,9 @@ _NOTHING_TAKEN = frozenset({PaymentStatus.CANCELED, PaymentStatus.FAILED})
 
 def _money_status(intent: PaymentIntent) -> PaymentStatus | None:
     """What money facts alone say."""
-    captured = intent.captured.minor
-    if captured >= intent.amount.minor:
+    if intent.is_paid:
         return PaymentStatus.SUCCEEDED
-    if captured and not intent.unresolved and _rest_was_released(intent):
+    if intent.captured.minor and not intent.unresolved and _rest_was_released(intent):
         return PaymentStatus.SUCCEEDED
     return None
 

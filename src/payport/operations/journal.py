@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from payport.domain.errors import OperationInProgress, StoreConflict, StoreError
 from payport.domain.outcomes import Certainty, FailureKind
+from payport.operations.claiming import Claim, Claiming
 from payport.operations.concluding import Concluding
 from payport.operations.gate import Gate
 from payport.operations.leases import Leases
+from payport.operations.messages import Messages
 from payport.operations.plan import (
     ONLY,
     Concluded,
@@ -26,7 +28,7 @@ from payport.operations.plan import (
     Route,
     new_owner,
 )
-from payport.operations.preparing import Claim, Prepared, Preparing
+from payport.operations.preparing import Prepared, Preparing
 from payport.operations.records import OperationRecord, OperationState
 from payport.operations.resolving import Resolving
 from payport.operations.sending import Sending, Turn, doubt_in
@@ -69,7 +71,10 @@ class Journal:
         self.gate = gate
         self.concluding: Concluding = Concluding(settings)
         self.leases: Leases = Leases(settings)
-        self._preparing = Preparing(settings, spec, render, self.leases, gate.reckoning)
+        messages = Messages(settings, spec, render, gate.reckoning)
+        parts = (settings, spec, messages, self.leases, gate.reckoning)
+        self._preparing = Preparing(*parts)
+        self._claiming = Claiming(*parts)
         self._sending = Sending(settings, spec, self.leases, gate)
         self.resolving: Resolving = Resolving(settings, spec, self._sending, gate)
 
@@ -148,7 +153,7 @@ class Journal:
         while True:
             lease = Deadline(self.settings.clock, self.settings.lease)
             claim = yield from _trusting(
-                lambda tx, trusted: self._preparing.claim(
+                lambda tx, trusted: self._claiming.claim(
                     tx, plan, account, owner, own, trusted=trusted
                 ),
                 trusted=own.message is not None and pause == _FIRST_LOOK,

@@ -49,7 +49,7 @@ def derive_key(parts: KeyParts) -> str:
     return KEY_PREFIX + digest(
         (
             parts.scope,
-            parts.environment.value,
+            parts.environment,
             parts.provider,
             parts.account,
             parts.operation,

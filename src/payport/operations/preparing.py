@@ -1,5 +1,5 @@
 """
-What the journal writes before a send: the operation prepared, and the lease to send it claimed.
+What the journal writes before a send: the operation prepared, and sent where that is known already.
 
 Each is a plain function of one transaction. None of them talks to a provider, so commits and sends
 lie apart, and a crash between any two of them leaves a row that says how far the operation came.
@@ -7,17 +7,18 @@ lie apart, and a crash between any two of them leaves a row that says how far th
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from payport.domain.errors import IdempotencyConflict
-from payport.domain.frozen import EMPTY
 from payport.domain.outcomes import Certainty
+from payport.operations.claiming import Claim
 from payport.operations.evidence import baseline
+from payport.operations.homes import check_home, is_at
 from payport.operations.keys import KeyParts, derive_key
-from payport.operations.plan import ONLY, Beginning, Begun, Concluded, Elsewhere, Route
+from payport.operations.messages import Message, Messages, kept
+from payport.operations.plan import ONLY, Beginning, Concluded, Route
 from payport.operations.records import OperationRecord, OperationState
 from payport.operations.settling import (
     is_over,
@@ -26,14 +27,6 @@ from payport.operations.settling import (
     released,
     saved,
 )
-from payport.providers.commands import (
-    Command,
-    ConfirmPayment,
-    CreatePayment,
-    command_from_json,
-    command_to_json,
-)
-from payport.providers.exchange import Request
 from payport.providers.outcomes import Account
 
 if TYPE_CHECKING:
@@ -41,47 +34,11 @@ if TYPE_CHECKING:
     from payport.operations.leases import Leases
     from payport.operations.plan import JournalSettings, Plan
     from payport.operations.reckoning import Reckoning
+    from payport.providers.commands import Command
     from payport.providers.spec import ProviderSpec
     from payport.storage.base import Transaction
 
-__all__ = ["Claim", "Message", "Prepared", "Preparing", "check_home", "stored_message"]
-
-#: States in which nothing was executed and the operation may begin anew under its old key.
-_MAY_BEGIN_AGAIN = frozenset(
-    {OperationState.NO_EFFECT, OperationState.REJECTED, OperationState.ABANDONED}
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """
-    A command, and the exact request that carries it out.
-
-    Held in memory by the call that begins the operation, because some may not be stored: then
-    there is none later, and the command can be used to look for what it did, but not to do it.
-    """
-
-    command: Command
-    exact: Request | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """
-    What a caller who asks for the lease is told.
-
-    Attributes:
-        record: The row; with our lease where `granted`.
-        granted: Whether we hold the lease.
-        resume: Whether it was sent before: then find out what became of it, first of all.
-        message: What goes on the wire, or what was stored of it.
-    """
-
-    record: OperationRecord
-    intent: PaymentIntent
-    granted: bool
-    resume: bool = False
-    message: Message | None = None
+__all__ = ["Prepared", "Preparing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,17 +68,15 @@ class Preparing:
         self,
         settings: JournalSettings,
         spec: ProviderSpec,
-        render: Callable[[Command, str], Request],
+        messages: Messages,
         leases: Leases,
         reckoning: Reckoning,
     ) -> None:
         self._settings = settings
         self._spec = spec
-        self._render = render
+        self._messages = messages
         self._leases = leases
         self._reckoning = reckoning
-
-    # -- prepare --------------------------------------------------------------------------------
 
     def known(self, tx: Transaction, plan: Plan) -> Concluded | None:
         """
@@ -205,7 +160,7 @@ class Preparing:
         """Whether what the operation is on is at this account."""
         ref = plan.held_by(stored)
         if ref is None:
-            return _is_at(stored, self._spec.name, account)
+            return is_at(stored, self._spec.name, account)
         return stored.home_of(ref) == (self._spec.name, account.id)
 
     def _freed(
@@ -243,8 +198,10 @@ class Preparing:
         """The payment written with the operation begun on it, and the operation's row to write."""
         now = self._settings.clock.now()
         key = self._key(plan, account)
-        begun = plan.begin(self._beginning(tx, stored, account, now=now, key=key))
-        message, intent = self._message(begun, key), begun.intent
+        begun = plan.begin(
+            Beginning(tx=tx, spec=self._spec, stored=stored, account=account, now=now, key=key)
+        )
+        message, intent = self._messages.made(begun, key), begun.intent
         standing = self._standing(owner, now, is_sent=message is not None, at_once=send)
         if message is not None:
             intent = intent.evolve(in_flight=(*intent.in_flight, key))
@@ -276,26 +233,6 @@ class Preparing:
         sent = {"state": OperationState.SENT, "fencing": 1, "sends": 1, "first_sent_at": first}
         return {**leased, **sent}
 
-    def _beginning(
-        self,
-        tx: Transaction,
-        stored: PaymentIntent | None,
-        account: Account,
-        *,
-        now: datetime,
-        key: str,
-        earlier: Command | None = None,
-    ) -> Beginning:
-        return Beginning(
-            tx=tx,
-            spec=self._spec,
-            stored=stored,
-            account=account,
-            now=now,
-            key=key,
-            earlier=earlier,
-        )
-
     def _check_same(self, known: OperationRecord, plan: Plan) -> None:
         if known.fingerprint != plan.fingerprint:
             raise IdempotencyConflict(
@@ -317,12 +254,6 @@ class Preparing:
             )
         )
 
-    def _message(self, begun: Begun, key: str) -> Message | None:
-        if not begun.send:
-            return None
-        self._spec.check(begun.command)
-        return Message(begun.command, self._render(begun.command, key))
-
     def _row(
         self,
         plan: Plan,
@@ -335,7 +266,7 @@ class Preparing:
         """The row of a new operation."""
         identity = plan.identity
         exact = message.exact if message is not None else None
-        storable = exact is None or exact.storable
+        document, request = kept(command, exact)
         return OperationRecord(
             id=identity.id,
             scope=identity.scope,
@@ -346,148 +277,16 @@ class Preparing:
             reference=identity.reference,
             attempt=identity.attempt,
             fingerprint=plan.fingerprint,
-            command=command_to_json(command if storable else _bare(command)),
-            request=exact.to_bytes() if exact is not None and storable else None,
+            command=document,
+            request=request,
             provider=self._spec.name,
             account=account.id,
             endpoint=account.endpoint,
             prepared_at=now,
             latest_at=now,
-            send_before=self._send_before(command),
+            send_before=self._messages.send_before(command),
             **standing,
         )
-
-    # -- claim ----------------------------------------------------------------------------------
-
-    def claim(
-        self,
-        tx: Transaction,
-        plan: Plan,
-        account: Account,
-        owner: str,
-        own: Prepared | None = None,
-        *,
-        trusted: bool = False,
-    ) -> Claim:
-        """
-        Take the lease of an operation that nobody holds, so as to send it or to learn its outcome.
-
-        A row that was sent and whose lease is over is doubtful from here on: its sender may have
-        died after the last byte.
-
-        Args:
-            own: What this call prepared a moment ago.
-            trusted: Whether the row is taken to be as it was prepared, and not read again.
-
-        Raises:
-            StoreConflict: What was trusted was changed since. Nothing was written.
-            ConfigurationError: The operation began at another account, mode or endpoint, or the
-                store may not send.
-        """
-        if own is not None and trusted:
-            record, intent = own.record, own.intent
-        else:
-            stored = tx.payment(plan.payment_id, lock=True)
-            record = locked_operation(tx, plan.identity.id)
-            intent = stored or locked_payment(tx, record)
-        now = self._settings.clock.now()
-        if is_over(record) or self._leases.is_held(record, owner, now):
-            return Claim(record=record, intent=intent, granted=False)
-        self._check_account(record, account, plan)
-        tx.check_sendable(self._settings.environment, count=True)
-        message = (own.message if own is not None else None) or stored_message(record)
-        resume = record.state not in {OperationState.PREPARED, *_MAY_BEGIN_AGAIN}
-        never_kept = message is None or message.exact is None
-        if not resume and (never_kept or record.state in _MAY_BEGIN_AGAIN):
-            beginning = self._beginning(
-                tx,
-                released(intent, record, Certainty.NO_EFFECT, ""),
-                account,
-                now=now,
-                key=record.key,
-                earlier=message.command if message is not None else None,
-            )
-            intent, message = self._begun_again(plan.begin(beginning), beginning, message)
-        claimed = replace(
-            self._leases.taken(record, owner, now),
-            doubtful=record.doubtful or resume,
-            sends=record.sends + 1,
-            # The earliest it can be: a key is rather taken for older than it is than for younger.
-            first_sent_at=record.first_sent_at or self._reckoning.earliest(),
-            send_before=self._send_before(message.command) if message else record.send_before,
-        )
-        if trusted:
-            tx.swap_operation(record, claimed)
-        else:
-            tx.save_operation(claimed)
-        return Claim(record=claimed, intent=intent, granted=True, resume=resume, message=message)
-
-    def _begun_again(
-        self, begun: Begun, beginning: Beginning, message: Message | None
-    ) -> tuple[PaymentIntent, Message | None]:
-        """
-        The payment and the message of an operation without effect that begins anew.
-
-        Its old request goes on the wire again where there is one: the provider may remember the key
-        with it. Where it was not kept, the caller just said the same again.
-        """
-        if message is None or message.exact is None:
-            message = self._message(begun, beginning.key)
-        intent = begun.intent.evolve(in_flight=(*begun.intent.in_flight, beginning.key))
-        return saved(beginning.tx, intent), message
-
-    def _check_account(self, record: OperationRecord, account: Account, plan: Plan) -> None:
-        begun_at = (record.provider, record.account, record.endpoint)
-        if begun_at != (self._spec.name, account.id, account.endpoint):
-            raise Elsewhere(
-                f"the operation began at {record.provider} account {record.account} "
-                f"({record.endpoint}), and this client is at {self._spec.name} account "
-                f"{account.id} ({account.endpoint}). Nothing was sent: use the first account's "
-                "credentials to conclude it.",
-                operation=plan.named,
-                reference=plan.reference,
-            )
-
-    def _send_before(self, command: Command) -> datetime:
-        """
-        Until when recovery may send the command again, if it was sent at all.
-
-        A customer who is present is not charged hours later. What needs no customer is sent while
-        the provider knows the key, which bounds every send anyway.
-        """
-        now, life = self._reckoning.earliest(), self._spec.idempotency.life
-        if life is None or _charges_somebody_present(command):
-            return now + self._settings.send_within
-        return now + life
-
-
-def stored_message(record: OperationRecord) -> Message | None:
-    """What the journal holds of what goes on the wire for an operation."""
-    if record.command is None:
-        return None
-    exact = Request.from_bytes(record.request) if record.request is not None else None
-    return Message(command_from_json(record.command), exact)
-
-
-def check_home(intent: PaymentIntent, provider: str, account: Account, operation: str) -> None:
-    """
-    Refuse to touch a payment from elsewhere: one order's objects are all at one account.
-
-    Raises:
-        ConfigurationError: The payment is at another provider or account.
-    """
-    if not _is_at(intent, provider, account):
-        raise Elsewhere(
-            f"the payment is at {intent.provider} account {intent.account}, and this client is at "
-            f"{provider} account {account.id}. Nothing was sent: use the first account's "
-            "credentials.",
-            operation=operation,
-            reference=intent.reference,
-        )
-
-
-def _is_at(intent: PaymentIntent, provider: str, account: Account) -> bool:
-    return (intent.provider, intent.account) == (provider, account.id)
 
 
 #: The longest history of routes that a row keeps.
@@ -506,18 +305,3 @@ def _continued(moved: OperationRecord, before: OperationRecord) -> OperationReco
         prepared_at=before.prepared_at,
         latest_at=max(before.latest_at, moved.latest_at),
     )
-
-
-def _bare(command: Command) -> Command:
-    """The command without what may be the reason why its request must not be stored."""
-    if isinstance(command, CreatePayment | ConfirmPayment):
-        command = replace(command, terms=replace(command.terms, payment_method=None))
-    if isinstance(command, ConfirmPayment):
-        command = replace(command, action_result=EMPTY)
-    return command
-
-
-def _charges_somebody_present(command: Command) -> bool:
-    if isinstance(command, CreatePayment) and not command.confirm:
-        return False
-    return isinstance(command, CreatePayment | ConfirmPayment) and not command.terms.off_session

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from payport.domain.errors import StoreUnavailable
 from payport.domain.outcomes import FailureKind
+from payport.operations.claiming import Claim
+from payport.operations.messages import stored_message
 from payport.operations.plan import CLOCK_TOLERANCE, Deadline, new_owner
-from payport.operations.preparing import Claim, stored_message
 from payport.operations.records import CONCLUDED, OperationRecord, OperationState
 from payport.operations.sending import Turn
 from payport.operations.settling import given_up, locked_operation, locked_payment

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from payport.domain.outcomes import FailureKind
 from payport.operations.evidence import proves
+from payport.operations.messages import stored_message
 from payport.operations.plan import CLOCK_TOLERANCE, Deadline
-from payport.operations.preparing import stored_message
 from payport.operations.sending import Sending, Turn
 from payport.providers.commands import Lookup
 from payport.providers.exchange import Call
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from payport.domain.payment_intent import PaymentIntent
     from payport.operations.gate import Gate
+    from payport.operations.messages import Message
     from payport.operations.plan import JournalSettings
-    from payport.operations.preparing import Message
     from payport.operations.records import OperationRecord
     from payport.operations.steps import Steps
     from payport.providers.base import PaymentProvider

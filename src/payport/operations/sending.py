@@ -23,8 +23,8 @@ from payport.providers.spec import Resolution
 if TYPE_CHECKING:
     from payport.operations.gate import Gate
     from payport.operations.leases import Leases
+    from payport.operations.messages import Message
     from payport.operations.plan import JournalSettings
-    from payport.operations.preparing import Message
     from payport.operations.records import OperationRecord
     from payport.providers.base import PaymentProvider
     from payport.providers.commands import Command

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from payport.domain.errors import InvalidRequest, NotFound, UnsupportedOperation
 from payport.operations.faults import read_fault
 from payport.operations.gate import Gate
+from payport.operations.homes import check_home
 from payport.operations.journal import Journal
 from payport.operations.plan import Deadline
-from payport.operations.preparing import check_home
 from payport.operations.steps import Steps, transact
 from payport.providers.breaker import CircuitBreaker
 from payport.providers.deliveries import ReceivesWebhooks

@@ -14,24 +14,33 @@ from __future__ import annotations
 
 import inspect
 import random
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from payport.domain.errors import ConfigurationError, StoreConflict
+from payport.storage.inbox import adding
 
 if TYPE_CHECKING:
     from payport.operations.threads import Threads
     from payport.providers.base import AsyncPaymentProvider, PaymentProvider
     from payport.providers.routing.router import AsyncRouter, Router
-    from payport.storage.base import AsyncStore, Store, Transaction
-    from payport.storage.grouping import AsyncGrouped, Grouped
+    from payport.storage.base import (
+        Arrival,
+        AsyncSharedStore,
+        AsyncStore,
+        Known,
+        SharedStore,
+        Store,
+        Transaction,
+    )
 
 __all__ = [
     "AsyncPorts",
     "Ports",
     "Step",
     "Steps",
+    "add_arrivals",
     "ask",
     "call",
     "drive",
@@ -60,7 +69,7 @@ class Ports:
     store: Store
     provider: PaymentProvider | Router
     sleep: Callable[[float], None]
-    grouped: Grouped | None = None
+    grouped: SharedStore | None = None
 
     @property
     def shared(self) -> Callable[[Callable[[Transaction], Any]], Any]:
@@ -94,7 +103,7 @@ class AsyncPorts:
     store: AsyncStore
     provider: AsyncPaymentProvider | AsyncRouter
     sleep: Callable[[float], Awaitable[None]]
-    grouped: AsyncGrouped | None = None
+    grouped: AsyncSharedStore | None = None
     threads: Threads | None = None
 
     @property
@@ -122,8 +131,26 @@ def is_awaited(function: object) -> bool:
 
 
 def transact_grouped(work: Callable[[Transaction], T]) -> Steps[T]:
-    """As `transact`, in a transaction that others' units of work may share."""
-    result: T = yield lambda ports: (ports.grouped or ports.store).transact(work)
+    """As `transact`, in a transaction that others' units of work may share, on any store."""
+
+    def step(ports: Any) -> Any:
+        if ports.grouped is None:
+            return ports.store.transact(work)
+        return ports.grouped.transact_shared(work)
+
+    result: T = yield step
+    return result
+
+
+def add_arrivals(arrivals: Sequence[Arrival]) -> Steps[Sequence[Known | None]]:
+    """Insert received deliveries in such a transaction; see `SharedStore.add_arrivals`."""
+
+    def step(ports: Any) -> Any:
+        if ports.grouped is None:
+            return ports.store.transact(adding(arrivals))
+        return ports.grouped.add_arrivals(arrivals)
+
+    result: Sequence[Known | None] = yield step
     return result
 
 

@@ -14,6 +14,7 @@ import abc
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar, runtime_checkable
 
 from payport.domain.errors import ConfigurationError, UnsupportedOperation
+from payport.providers.begun import Begun, BegunExchange
 from payport.providers.exchange import Exchange, TransportError, Wire, run, run_async
 from payport.providers.outcomes import (
     Account,
@@ -277,8 +278,14 @@ class Adapter(abc.ABC):
         return operation(command, key)
 
     def render(self, command: Command, key: str) -> Request:
+        """The exchange's first request; the exchange is then dropped. Raises as `begin`."""
+        exchange, request = self.begin(command, key)
+        exchange.close()
+        return request
+
+    def begin(self, command: Command, key: str) -> tuple[Exchange[Outcome], Request]:
         """
-        The exchange's first request; the exchange is then dropped.
+        The exchange that carries a command out, and its first request.
 
         Raises:
             ConfigurationError: The first request is a read. The journal keeps the first request and
@@ -286,17 +293,15 @@ class Adapter(abc.ABC):
                 the same: read afterwards, or put what has to be read into the command.
         """
         exchange = self.exchange(command, key)
-        try:
-            request = next(exchange)
-        finally:
-            exchange.close()
+        request = next(exchange)
         if not request.mutates:
+            exchange.close()
             raise ConfigurationError(
                 f"the adapter begins {command.operation} with a read; its first request has to be "
                 "the one that changes something",
                 operation=command.operation,
             )
-        return request
+        return exchange, request
 
 
 A = TypeVar("A", bound=Adapter)
@@ -307,6 +312,7 @@ class _Colourless(Generic[A]):
 
     def __init__(self, adapter: A) -> None:
         self.adapter = adapter
+        self._begun = Begun()
 
     @property
     def spec(self) -> ProviderSpec:
@@ -320,7 +326,9 @@ class _Colourless(Generic[A]):
 
     def render(self, command: Command, key: str) -> Request:
         """The exact first request that carries the command out."""
-        return self.adapter.render(command, key)
+        exchange, request = self.adapter.begin(command, key)
+        self._begun.keep(command, key, BegunExchange(exchange, request))
+        return request
 
     def parse_webhook(self, request: WebhookRequest, *, now: datetime) -> tuple[Delivery, ...]:
         """See `ReceivesWebhooks.parse_webhook`."""
@@ -329,6 +337,12 @@ class _Colourless(Generic[A]):
     def read_webhook(self, body: bytes) -> tuple[Statement, ...]:
         """See `ReceivesWebhooks.read_webhook`."""
         return self.adapter.read_webhook(body)
+
+    def _exchange(self, command: Command, call: Call) -> BegunExchange:
+        """What carries the command out: the exchange that rendered it just now, or a new one."""
+        key = call.key or ""
+        known = self._begun.take(command, key)
+        return known or BegunExchange(self.adapter.exchange(command, key))
 
     def _judged(self, outcome: R | Failure, call: Call, wire: Wire) -> R | Failure:
         """What an exchange's outcome proves, given what else is known of the call."""
@@ -364,19 +378,19 @@ class SyncProvider(_Colourless[A]):
 
     def create_payment(self, command: CreatePayment, call: Call) -> Outcome:
         """See `PaymentProvider.create_payment`."""
-        return self._run(self.adapter.create_payment(command, call.key or ""), call)
+        return self._carry_out(command, call)
 
     def confirm_payment(self, command: ConfirmPayment, call: Call) -> Outcome:
         """See `PaymentProvider.confirm_payment`."""
-        return self._run(self.adapter.confirm_payment(command, call.key or ""), call)
+        return self._carry_out(command, call)
 
     def capture_payment(self, command: CapturePayment, call: Call) -> Outcome:
         """See `PaymentProvider.capture_payment`."""
-        return self._run(self.adapter.capture_payment(command, call.key or ""), call)
+        return self._carry_out(command, call)
 
     def cancel_payment(self, command: CancelPayment, call: Call) -> Outcome:
         """See `PaymentProvider.cancel_payment`."""
-        return self._run(self.adapter.cancel_payment(command, call.key or ""), call)
+        return self._carry_out(command, call)
 
     def retrieve_payment(self, payment_ref: str, call: Call) -> Outcome:
         """See `PaymentProvider.retrieve_payment`."""
@@ -384,7 +398,7 @@ class SyncProvider(_Colourless[A]):
 
     def create_refund(self, command: CreateRefund, call: Call) -> Outcome:
         """See `PaymentProvider.create_refund`."""
-        return self._run(self.adapter.create_refund(command, call.key or ""), call)
+        return self._carry_out(command, call)
 
     def retrieve_refund(self, refund_ref: str, call: Call) -> Outcome:
         """See `PaymentProvider.retrieve_refund`."""
@@ -400,14 +414,20 @@ class SyncProvider(_Colourless[A]):
         if close is not None:
             close()
 
-    def _run(self, exchange: Exchange[R | Failure], call: Call) -> R | Failure:
+    def _carry_out(self, command: Command, call: Call) -> Outcome:
+        begun = self._exchange(command, call)
+        return self._run(begun.exchange, call, begun.first)
+
+    def _run(
+        self, exchange: Exchange[R | Failure], call: Call, first: Request | None = None
+    ) -> R | Failure:
         wire = Wire(call)
 
         def send(request: Request) -> Any:
             return self._send(wire.outgoing(request), timeout=call.timeout)
 
         try:
-            outcome = run(exchange, send)
+            outcome = run(exchange, send, first)
         except TransportError as error:
             outcome = failure_from_transport(error)
         return self._judged(outcome, call, wire)
@@ -426,19 +446,19 @@ class AsyncProvider(_Colourless[A]):
 
     async def create_payment(self, command: CreatePayment, call: Call) -> Outcome:
         """See `PaymentProvider.create_payment`."""
-        return await self._run(self.adapter.create_payment(command, call.key or ""), call)
+        return await self._carry_out(command, call)
 
     async def confirm_payment(self, command: ConfirmPayment, call: Call) -> Outcome:
         """See `PaymentProvider.confirm_payment`."""
-        return await self._run(self.adapter.confirm_payment(command, call.key or ""), call)
+        return await self._carry_out(command, call)
 
     async def capture_payment(self, command: CapturePayment, call: Call) -> Outcome:
         """See `PaymentProvider.capture_payment`."""
-        return await self._run(self.adapter.capture_payment(command, call.key or ""), call)
+        return await self._carry_out(command, call)
 
     async def cancel_payment(self, command: CancelPayment, call: Call) -> Outcome:
         """See `PaymentProvider.cancel_payment`."""
-        return await self._run(self.adapter.cancel_payment(command, call.key or ""), call)
+        return await self._carry_out(command, call)
 
     async def retrieve_payment(self, payment_ref: str, call: Call) -> Outcome:
         """See `PaymentProvider.retrieve_payment`."""
@@ -446,7 +466,7 @@ class AsyncProvider(_Colourless[A]):
 
     async def create_refund(self, command: CreateRefund, call: Call) -> Outcome:
         """See `PaymentProvider.create_refund`."""
-        return await self._run(self.adapter.create_refund(command, call.key or ""), call)
+        return await self._carry_out(command, call)
 
     async def retrieve_refund(self, refund_ref: str, call: Call) -> Outcome:
         """See `PaymentProvider.retrieve_refund`."""
@@ -462,14 +482,20 @@ class AsyncProvider(_Colourless[A]):
         if close is not None:
             await close()
 
-    async def _run(self, exchange: Exchange[R | Failure], call: Call) -> R | Failure:
+    async def _carry_out(self, command: Command, call: Call) -> Outcome:
+        begun = self._exchange(command, call)
+        return await self._run(begun.exchange, call, begun.first)
+
+    async def _run(
+        self, exchange: Exchange[R | Failure], call: Call, first: Request | None = None
+    ) -> R | Failure:
         wire = Wire(call)
 
         def send(request: Request) -> Any:
             return self._send(wire.outgoing(request), timeout=call.timeout)
 
         try:
-            outcome = await run_async(exchange, send)
+            outcome = await run_async(exchange, send, first)
         except TransportError as error:
             outcome = failure_from_transport(error)
         return self._judged(outcome, call, wire)

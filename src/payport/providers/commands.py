@@ -20,6 +20,7 @@ from payport.domain.refund import RefundReason
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+    from pydantic_core import SchemaSerializer
 
 __all__ = [
     "CancelPayment",
@@ -218,9 +219,16 @@ def _commands() -> TypeAdapter[Command]:
     return TypeAdapter(Annotated[Command, Field(discriminator="operation")])
 
 
+@cache
+def _serializer() -> SchemaSerializer:
+    """What `dump_json` calls, without looking at its options each time."""
+    serializer: SchemaSerializer = _commands().serializer
+    return serializer
+
+
 def command_to_json(command: Command) -> bytes:
     """The command as the journal keeps it."""
-    return _commands().dump_json(command)
+    return _serializer().to_json(command)
 
 
 def command_from_json(stored: bytes | str) -> Command:

@@ -198,10 +198,17 @@ class Call:
     first_sent_at: datetime | None = None
 
 
-def run(exchange: Exchange[T], send: Callable[[Request], Response]) -> T:
-    """Drive an exchange with a blocking sender and return its result."""
+def run(
+    exchange: Exchange[T], send: Callable[[Request], Response], first: Request | None = None
+) -> T:
+    """
+    Drive an exchange with a blocking sender and return its result.
+
+    Args:
+        first: Its first request, where it is begun already.
+    """
     try:
-        request = next(exchange)
+        request = first or next(exchange)
         while True:
             try:
                 response = send(request)
@@ -217,10 +224,14 @@ def run(exchange: Exchange[T], send: Callable[[Request], Response]) -> T:
         exchange.close()
 
 
-async def run_async(exchange: Exchange[T], send: Callable[[Request], Awaitable[Response]]) -> T:
-    """Drive an exchange with an awaitable sender and return its result."""
+async def run_async(
+    exchange: Exchange[T],
+    send: Callable[[Request], Awaitable[Response]],
+    first: Request | None = None,
+) -> T:
+    """As `run`, with an awaitable sender."""
     try:
-        request = next(exchange)
+        request = first or next(exchange)
         while True:
             request = exchange.send(await send(request))
     except StopIteration as finished:

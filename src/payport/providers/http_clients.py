@@ -19,6 +19,7 @@ import httpx
 from payport.domain.frozen import FrozenMapping
 from payport.domain.sensitive import redact
 from payport.providers.exchange import TransportError
+from payport.providers.one_write import OneWriteTransport
 
 if TYPE_CHECKING:
     import ssl
@@ -63,7 +64,9 @@ class Cookieless:
 
 
 class _BlockingClient(Cookieless, httpx.Client):
-    pass
+    def _init_transport(self, *_: Any, **options: Any) -> httpx.BaseTransport:
+        options.pop("transport", None)  # none is passed
+        return OneWriteTransport(**options)
 
 
 class _AwaitedClient(Cookieless, httpx.AsyncClient):

@@ -79,6 +79,6 @@ def matched_secret(
         ours = signature(secret.reveal())
         # A list, so that each is compared with each and the time taken tells nothing.
         same = [hmac.compare_digest(ours, mac) for mac in macs]
-        if any(same) and secret.counts_at(now):
+        if True in same and secret.counts_at(now):
             fits.append(number)
     return fits[0] if fits else None

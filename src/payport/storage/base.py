@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from payport.domain.identifiers import Environment
 from payport.storage.inbox import (
+    Arrival,
     HandlerRun,
     InboxCounts,
     InboxQuery,
     InboxRow,
     InboxState,
     InboxTransaction,
+    Known,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 __all__ = [
     "FIXED",
     "ROUTED",
+    "Arrival",
+    "AsyncSharedStore",
     "AsyncStore",
     "Cursor",
     "HandlerRun",
@@ -44,6 +48,7 @@ __all__ = [
     "InboxState",
     "InboxTransaction",
     "JournalTransaction",
+    "Known",
     "Query",
     "RestorationKind",
     "RestorationRecord",
@@ -379,14 +384,26 @@ class Store(Protocol):
         ...
 
 
-class SharedStore(Store, Protocol):
-    """A store whose transactions take turns, so that those who wait may share one."""
+class SharedStore(Protocol):
+    """
+    Lets units of work share a transaction: of a store whose transactions take turns anyway, so that
+    those who wait may share one; or beside any other store, see `grouping.Grouped`.
+    """
 
     def transact_shared(self, work: Callable[[Transaction], T]) -> T:
         """
         As `transact`, in a transaction that other units of work may share, in another thread: for
         work that neither minds where it runs nor calls anything of the application's. It is told
         after the commit, and fails alone.
+        """
+        ...
+
+    def add_arrivals(self, arrivals: Sequence[Arrival]) -> Sequence[Known | None]:
+        """
+        Insert received deliveries, all of them or none, in a transaction that others may share.
+
+        Returns:
+            For each None, or what was there of it before, and stays as it is.
         """
         ...
 
@@ -400,4 +417,16 @@ class AsyncStore(Protocol):
 
     async def aclose(self) -> None:
         """Free what this store opened itself."""
+        ...
+
+
+class AsyncSharedStore(Protocol):
+    """See `SharedStore`."""
+
+    async def transact_shared(self, work: Callable[[Transaction], T]) -> T:
+        """See `SharedStore.transact_shared`."""
+        ...
+
+    async def add_arrivals(self, arrivals: Sequence[Arrival]) -> Sequence[Known | None]:
+        """See `SharedStore.add_arrivals`."""
         ...

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
     from sqlalchemy.types import TypeEngine
 
-__all__ = ["Moment", "Word"]
+__all__ = ["Moment", "Word", "microseconds"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -41,7 +41,7 @@ class Moment(TypeDecorator[datetime]):
 
     def bind_processor(self, dialect: Dialect) -> Any:
         """What makes a value of the database's; a naive datetime is refused: it is no moment."""
-        return _aware if dialect.name == "postgresql" else _microseconds
+        return _aware if dialect.name == "postgresql" else microseconds
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         """The database's value of a datetime; see `bind_processor`."""
@@ -64,9 +64,13 @@ def _aware(value: datetime | None) -> datetime | None:
     return value
 
 
-def _microseconds(value: datetime | None) -> int | None:
-    aware = _aware(value)
-    return None if aware is None else (aware - _EPOCH) // _MICROSECOND
+def microseconds(value: datetime | None) -> int | None:
+    """What SQLite keeps of a moment."""
+    if value is None:
+        return None
+    if value.tzinfo is None:
+        _aware(value)  # refuses it; asked for no other, because every row has several moments
+    return (value - _EPOCH) // _MICROSECOND
 
 
 def _in_utc(value: datetime | None) -> datetime | None:

@@ -5,12 +5,13 @@ values and rows fit. Runs nothing.
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 __all__ = ["Compiled", "Compiler"]
 
@@ -18,14 +19,17 @@ __all__ = ["Compiled", "Compiler"]
 class Compiled:
     """One statement for a driver: its text, and what makes values and rows fit."""
 
-    __slots__ = ("_columns", "_constants", "_made", "_names", "_readers", "sql")
+    __slots__ = ("_columns", "_constants", "_made", "_pick", "_readers", "sql")
 
-    def __init__(self, compiled: Any, columns: Sequence[Any]) -> None:
+    def __init__(self, compiled: Any, columns: Sequence[Any], given: Collection[str]) -> None:
         self.sql: str = str(compiled)
         dialect, constants = compiled.dialect, compiled.params
-        self._names: tuple[str, ...] = tuple(compiled.positiontup)
-        self._constants = {name: value for name, value in constants.items() if name in self._names}
-        kinds = (compiled.binds[name].type for name in self._names)
+        names: Sequence[str] = compiled.positiontup
+        #: The values in the order of the statement's places.
+        self._pick = _picking(names)
+        #: Those that the statement has of its own; most have none.
+        self._constants = {name: constants[name] for name in names if name not in given}
+        kinds = (compiled.binds[name].type for name in names)
         made = (_processor(dialect, kind, "bind_processor") for kind in kinds)
         self._made = [(at, make) for at, make in enumerate(made) if make is not None]
         self._columns = [column.key for column in columns]
@@ -33,9 +37,8 @@ class Compiled:
         self._readers = [(name, read) for name, read in readers if read is not None]
 
     def parameters(self, values: Mapping[str, Any]) -> list[Any]:
-        """The values in the order of the statement's places."""
-        given = {**self._constants, **values} if self._constants else values
-        parameters = [given.get(name) for name in self._names]
+        """What the driver is given beside the statement."""
+        parameters = list(self._pick({**self._constants, **values} if self._constants else values))
         for at, make in self._made:
             parameters[at] = make(parameters[at])
         return parameters
@@ -77,7 +80,15 @@ class Compiler:
         if compiled.post_compile_params:
             # A list of values is spelled out anew for each number of them.
             return None
-        return Compiled(compiled, list(statement.selected_columns) if reads else [])
+        columns = list(statement.selected_columns) if reads else []
+        return Compiled(compiled, columns, values.keys())
+
+
+def _picking(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    """What takes values by their names, in this order."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda values: [values[name] for name in names]
 
 
 def _processor(dialect: Any, kind: Any, which: str, *more: Any) -> Callable[[Any], Any] | None:

@@ -11,16 +11,33 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from payport.domain.errors import StoreUnavailable
+from payport.storage.inbox import adding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from payport.storage.base import AsyncStore, Store, Transaction
+    from payport.storage.base import (
+        AsyncSharedStore,
+        AsyncStore,
+        SharedStore,
+        Store,
+        Transaction,
+    )
+    from payport.storage.inbox import Arrival, Known
 
-__all__ = ["MOST", "AsyncGrouped", "Grouped", "Line", "Unit"]
+__all__ = [
+    "MOST",
+    "Arriving",
+    "AsyncGrouped",
+    "Grouped",
+    "Line",
+    "Unit",
+    "sharing",
+    "sharing_awaited",
+]
 
 T = TypeVar("T")
 
@@ -63,6 +80,21 @@ class Unit(Generic[T]):
         return value
 
 
+class Arriving(Unit["Sequence[Known | None]"]):
+    """
+    The insertion of received deliveries, which a store may carry out in a way of its own.
+
+    Attributes:
+        arrivals: The deliveries.
+    """
+
+    __slots__ = ("arrivals",)
+
+    def __init__(self, arrivals: Sequence[Arrival]) -> None:
+        super().__init__(adding(arrivals))
+        self.arrivals: Sequence[Arrival] = arrivals
+
+
 class _Line:
     """
     Who waits, and who works for them.
@@ -92,7 +124,8 @@ class _Line:
 
     def take(self) -> Sequence[Unit[Any]]:
         """For who leads: those to work for next."""
-        self._taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST))]
+        waiting = self._waiting
+        self._taken = [waiting.popleft() for _ in range(min(len(waiting), MOST))]
         return tuple(self._taken)
 
     def wake(self) -> None:
@@ -112,6 +145,9 @@ class _Line:
         if not unit.leads:
             return
         unit.leads = False
+        if not self._taken and not self._waiting:
+            self._is_led = False
+            return
         left = [one for one in self._taken if not one.is_done and one is not unit]
         self._taken = [one for one in self._taken if one.is_done]
         self.wake()
@@ -135,31 +171,31 @@ class Line:
         """How many wait to be taken."""
         return len(self._line)
 
-    def transact(
-        self,
-        work: Callable[[Transaction], T],
-        together: Callable[[Sequence[Unit[Any]]], None],
-    ) -> T:
+    def carry_out(self, unit: Unit[T], together: Callable[[Sequence[Unit[Any]]], None]) -> T:
         """
-        See `Store.transact`.
+        Have a unit carried out, and return what it returned, or raise what it failed with.
 
         Args:
             together: Carries units out in one transaction and tells each what became of it; those
                 that are not told when it raises are still to be done.
         """
-        unit = Unit(work)
-        turn = threading.Lock()
-        turn.acquire()
-        unit.wake = turn.release
+        turn: threading.Lock | None = None
+        units: Sequence[Unit[Any]] = ()
         try:
             with self._guard:
-                leads = self._line.join(unit)
-            if not leads:
+                if self._line.join(unit):
+                    units = self._line.take()
+                else:
+                    turn = _taken_lock()
+                    unit.wake = turn.release
+            if turn is not None:
                 turn.acquire()
             while not unit.is_done:
-                with self._guard:
-                    units = self._line.take()
+                if not units:
+                    with self._guard:
+                        units = self._line.take()
                 together(units)
+                units = ()
                 self._line.wake()
         finally:
             with self._guard:
@@ -167,16 +203,27 @@ class Line:
         return unit.result()
 
 
+def _taken_lock() -> threading.Lock:
+    """A lock whose next taker waits until somebody lets it go."""
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 class Grouped:
-    """A store for units of work that may share a transaction; for threads."""
+    """Lets units of work share the transactions of a store that does not by itself; for threads."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._line = Line()
 
-    def transact(self, work: Callable[[Transaction], T]) -> T:
-        """See `Store.transact`."""
-        return self._line.transact(work, self._together)
+    def transact_shared(self, work: Callable[[Transaction], T]) -> T:
+        """See `SharedStore.transact_shared`."""
+        return self._line.carry_out(Unit(work), self._together)
+
+    def add_arrivals(self, arrivals: Sequence[Arrival]) -> Sequence[Known | None]:
+        """See `SharedStore.add_arrivals`."""
+        return self._line.carry_out(Arriving(arrivals), self._together)
 
     def _together(self, units: Sequence[Unit[Any]]) -> None:
         try:
@@ -190,15 +237,21 @@ class Grouped:
 
 
 class AsyncGrouped:
-    """A store for units of work that may share a transaction; for tasks of one event loop."""
+    """As `Grouped`, for tasks of one event loop."""
 
     def __init__(self, store: AsyncStore) -> None:
         self._store = store
         self._line = _Line()
 
-    async def transact(self, work: Callable[[Transaction], T]) -> T:
-        """See `AsyncStore.transact`."""
-        unit = Unit(work)
+    async def transact_shared(self, work: Callable[[Transaction], T]) -> T:
+        """See `SharedStore.transact_shared`."""
+        return await self._carried_out(Unit(work))
+
+    async def add_arrivals(self, arrivals: Sequence[Arrival]) -> Sequence[Known | None]:
+        """See `SharedStore.add_arrivals`."""
+        return await self._carried_out(Arriving(arrivals))
+
+    async def _carried_out(self, unit: Unit[T]) -> T:
         try:
             if not self._line.join(unit):
                 await self._woken(unit)
@@ -227,6 +280,18 @@ class AsyncGrouped:
                     await self._together([unit])
             return
         _returned(units, values)
+
+
+def sharing(store: Store) -> SharedStore:
+    """What lets units of work share transactions of a store: itself, or something beside it."""
+    shared: Any = store if hasattr(store, "add_arrivals") else Grouped(store)
+    return cast("SharedStore", shared)
+
+
+def sharing_awaited(store: AsyncStore) -> AsyncSharedStore:
+    """See `sharing`."""
+    shared: Any = store if hasattr(store, "add_arrivals") else AsyncGrouped(store)
+    return cast("AsyncSharedStore", shared)
 
 
 def _returned(units: Sequence[Unit[Any]], values: Sequence[Any]) -> None:

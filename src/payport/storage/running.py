@@ -219,31 +219,32 @@ class ThroughDriver:
 
     def save(self) -> None:
         """See `Running`."""
-        self._told(SAVE)
+        self.run(SAVE)
 
     def keep(self) -> None:
         """See `Running`."""
-        self._told(KEEP)
+        self.run(KEEP)
 
     def take_back(self) -> None:
         """See `Running`."""
-        self._told(TAKE_BACK)
-        self._told(KEEP)
+        self.run(TAKE_BACK)
+        self.run(KEEP)
 
     def commit(self) -> None:
         """See `Running`."""
         if self._connection.in_transaction():
             self._toolkit.commit()
         else:
-            self._told("COMMIT")
+            self.run("COMMIT")
 
-    def _told(self, statement: str) -> None:
+    def run(self, statement: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """Run a statement by its text, as the driver takes it."""
         try:
-            self._run(statement)
+            cursor: sqlite3.Cursor = self._run(statement, parameters)
         except sqlite3.Error as error:
             fault = driver_fault(error, self.place)
         else:
-            return
+            return cursor
         raise fault
 
     def roll_back(self) -> None:
@@ -300,11 +301,4 @@ class ThroughDriver:
         """See `Running`. Nothing is ever put off."""
 
     def _execute(self, compiled: Compiled, values: Mapping[str, Any]) -> sqlite3.Cursor:
-        parameters = compiled.parameters(values)
-        try:
-            cursor: sqlite3.Cursor = self._run(compiled.sql, parameters)
-        except sqlite3.Error as error:
-            fault = driver_fault(error, self.place)
-        else:
-            return cursor
-        raise fault
+        return self.run(compiled.sql, compiled.parameters(values))

@@ -52,6 +52,48 @@ def run_unit(
     """
     if running is None:
         running = ThroughToolkit(connection, place_of(connection.engine))
+    result, afterwards = _committed(connection, work, sends, running)
+    for step in afterwards:
+        step()
+    return result
+
+
+def run_units(
+    connection: Connection, units: Sequence[Unit[Any]], sends: Sends, running: Running
+) -> None:
+    """
+    Run units of work in one transaction, and tell each what became of it.
+
+    Raises:
+        StoreUnavailable: The database failed. Nothing of any unit stands, and all were told.
+        BaseException: The thread is being ended. Nothing stands, and nobody was told.
+    """
+
+    def together(tx: Transaction) -> list[Any]:
+        return [unit.work(tx) for unit in units]
+
+    try:
+        values, afterwards = _committed(connection, together, sends, running)
+    except StoreUnavailable as error:
+        for unit in units:
+            unit.raised(error)
+        raise
+    except Exception as error:  # noqa: BLE001 - of one of them, which is told it
+        if len(units) > 1:
+            _run_apart(connection, units, sends, running)
+        else:
+            units[0].raised(error)
+        return
+    for unit, value in zip(units, values, strict=True):
+        unit.returned(value)
+    for step in afterwards:
+        step()
+
+
+def _committed(
+    connection: Connection, work: Callable[[Transaction], T], sends: Sends, running: Running
+) -> tuple[T, Sequence[Callable[[], None]]]:
+    """What the work returned, once it is committed, and what is to be done then."""
     transaction = SqlTransaction(connection, running.place, running, sends)
     try:
         running.begin()
@@ -63,30 +105,21 @@ def run_unit(
         raise
     finally:
         transaction.end()
-    for step in transaction.afterwards:
-        step()
-    return result
+    return result, transaction.afterwards
 
 
-def run_units(
+def _run_apart(
     connection: Connection, units: Sequence[Unit[Any]], sends: Sends, running: Running
 ) -> None:
     """
-    Run units of work in one transaction, each in a savepoint of its own where there are several,
-    and tell each what became of it. What one fails with is taken back alone.
+    As `run_units`, each in a savepoint of its own: one of them fails, and takes back nobody else.
 
-    Raises:
-        StoreUnavailable: The database failed. Nothing of any unit stands, and all were told.
-        BaseException: The thread is being ended. Nothing stands, and nobody was told.
+    Two statements more for each, so it comes second: that one fails is rare.
     """
     afterwards: list[Callable[[], None]] = []
-    apart = len(units) > 1
     try:
         running.begin()
-        done = [
-            _carried_out(connection, unit, sends, running, afterwards, apart=apart)
-            for unit in units
-        ]
+        done = [_carried_out(connection, unit, sends, running, afterwards) for unit in units]
         running.commit()
     except Exception as error:
         running.roll_back()
@@ -110,25 +143,21 @@ def _carried_out(
     sends: Sends,
     running: Running,
     afterwards: list[Callable[[], None]],
-    *,
-    apart: bool,
 ) -> tuple[Any, Exception | None]:
     """What one of several units returned, or what it failed with after it was taken back."""
     transaction = SqlTransaction(connection, running.place, running, sends)
-    if apart:
-        running.save()
+    running.save()
     try:
         value = unit.work(transaction)
         transaction.check()
     except Exception as error:
-        if not apart or isinstance(error, StoreUnavailable):
+        if isinstance(error, StoreUnavailable):
             raise
         running.take_back()
         return None, error
     finally:
         transaction.end()
-    if apart:
-        running.keep()
+    running.keep()
     afterwards.extend(transaction.afterwards)
     return value, None
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, TypeVar
 
 from payport.domain.errors import ConfigurationError, StoreUnavailable
 from payport.storage import forks
-from payport.storage.grouping import MOST, Line, Unit
+from payport.storage.arriving import took_in
+from payport.storage.grouping import MOST, Arriving, Line, Unit
 from payport.storage.loops import OneLoop
 from payport.storage.running import ThroughDriver
 from payport.storage.sql import run_unit, run_units
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from payport.storage.base import Transaction
+    from payport.storage.base import Arrival, Known, Transaction
 
 __all__ = ["AsyncSqliteStore", "SqliteStore"]
 
@@ -80,7 +81,11 @@ class SqliteStore:
 
     def transact_shared(self, work: Callable[[Transaction], T]) -> T:
         """See `SharedStore.transact_shared`."""
-        return self._line.transact(work, self.carry_out)
+        return self._line.carry_out(Unit(work), self.carry_out)
+
+    def add_arrivals(self, arrivals: Sequence[Arrival]) -> Sequence[Known | None]:
+        """See `SharedStore.add_arrivals`."""
+        return self._line.carry_out(Arriving(arrivals), self.carry_out)
 
     def carry_out(self, units: Sequence[Unit[Any]]) -> None:
         """Carry units of work out in one transaction, and tell each what became of it."""
@@ -88,10 +93,12 @@ class SqliteStore:
             with self._turn:
                 connection, running = self._usable()
                 try:
-                    run_units(connection, units, self._sends, running)
+                    if not took_in(running, units):
+                        run_units(connection, units, self._sends, running)
                 except StoreUnavailable:
                     self._disconnect()
-        except Exception as error:  # noqa: BLE001 - it could not be opened: each is told
+                    raise
+        except Exception as error:  # noqa: BLE001 - each is told
             for unit in units:
                 unit.raised(error)
 
@@ -202,20 +209,32 @@ class AsyncSqliteStore:
 
     async def transact_shared(self, work: Callable[[Transaction], T]) -> T:
         """See `SharedStore.transact_shared`."""
+        return await self._carried_out(Unit(work))
+
+    async def add_arrivals(self, arrivals: Sequence[Arrival]) -> Sequence[Known | None]:
+        """See `SharedStore.add_arrivals`."""
+        return await self._carried_out(Arriving(arrivals))
+
+    async def _carried_out(self, unit: Unit[T]) -> T:
         self._leave_parent()
         loop = self._loop.check()
-        unit, told = Unit(work), loop.create_future()
+        told = loop.create_future()
         self._waiting.append((unit, told))
         if not self._called:
-            # One that is called already takes this unit along, with all that came while it waited.
+            # Whoever else runs in this turn of the loop comes along.
             self._called = True
-            self._started().submit(self._carry_out_waiting, loop)
+            loop.call_soon(self._call)
         await told
         return unit.result()
 
+    def _call(self) -> None:
+        """In the event loop: let the thread carry out what waits."""
+        self._called = False
+        if self._waiting:
+            self._started().submit(self._carry_out_waiting, self._loop.check())
+
     def _carry_out_waiting(self, loop: asyncio.AbstractEventLoop) -> None:
         """In the thread: whatever waits by now, together."""
-        self._called = False
         waiting = self._waiting
         while waiting:
             taken = [waiting.popleft() for _ in range(min(len(waiting), MOST))]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from payport.domain.errors import InvalidRequest, NotFound, StoreConflict
 from payport.domain.facts import AttemptStatus
-from payport.domain.identifiers import Kind, digest
+from payport.domain.identifiers import Kind, short_digest
 from payport.domain.payment_intent import CaptureMethod, PaymentIntent
 from payport.operations.steps import Steps, transact
 from payport.providers.outcomes import Answer
@@ -96,7 +96,7 @@ def _made(session: Session, account: str, facts: Facts, ref: str) -> PaymentInte
         message = "nothing was authorised for it yet: adopt it once something was"
         raise InvalidRequest(message, operation=ADOPT, field="provider_ref", reference=ref)
     held = attempt.status is AttemptStatus.AUTHORIZED
-    random = digest((session.scope, session.environment, secrets.token_hex(16)))[:26]
+    random = short_digest((session.scope, session.environment, secrets.token_hex(16)))
     return PaymentIntent(
         id=f"{Kind.PAYMENT.value}_{random}",
         reference=ref,

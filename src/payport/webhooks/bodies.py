@@ -26,11 +26,13 @@ def _spelled(word: str) -> bytes:
 
 
 _SECRET: Final = _spelled("client_secret")
-#: The rest of a string, up to its closing quote. Neither alternative begins as the other: linear.
-_REST: Final = rb'(?:[^"\\]|\\.)*'
+#: A letter of a string, as it is or as an escape. Neither alternative begins as the other: linear.
+_LETTER: Final = rb'(?:[^"\\]|\\.)'
+#: The rest of a string, up to its closing quote: many letters at a step, and none given back.
+_REST: Final = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
 #: `"...client_secret": "..."`, as a member of any object.
 _MEMBER: Final = re.compile(
-    rb'("' + _REST.replace(b"*", b"*?") + _SECRET + rb'"\s*:\s*")' + _REST + rb'(")', re.DOTALL
+    rb'("' + _LETTER + rb"*?" + _SECRET + rb'"\s*:\s*")' + _REST + rb'(")', re.DOTALL
 )
 #: `...client_secret=...`, in the query of an address.
 _PARAMETER: Final = re.compile(_SECRET + rb"=([^&\"\\\s#]+)")
@@ -42,7 +44,8 @@ _VALUE: Final = re.compile(_WORD + rb'(?:"\s*:\s*"(' + _REST + rb')"|=([^&"\\\s#
 
 def without_client_secrets(body: bytes) -> bytes:
     """The body with every client secret replaced; the same object where there is none."""
-    if b"\\u" not in body:
+    # One byte is looked for ten times as fast as two, and most bodies hold no escape at all.
+    if b"\\" not in body or b"\\u" not in body:
         return _without_plain(body)
     named = _MEMBER.sub(rb"\g<1>" + REDACTED + rb"\g<2>", body)
     return _PARAMETER.sub(lambda m: m[0][: m.start(1) - m.start()] + REDACTED, named)

@@ -9,17 +9,13 @@ keeps its delivery due, later and later, and then dead; it never undoes the fact
 
 from __future__ import annotations
 
-import inspect
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from payport.domain.errors import ConfigurationError, NotFound, StoreUnavailable
-from payport.domain.events import DomainEvent
 from payport.operations.steps import (
     AsyncPorts,
-    Ports,
     Steps,
     call,
     is_awaited,
@@ -27,106 +23,21 @@ from payport.operations.steps import (
     transact_patiently,
 )
 from payport.storage.base import HandlerRun, InboxState
-from payport.webhooks.claiming import own_account
-from payport.webhooks.handling import IN_HANDLER, HandlerTransaction, no_connection
-from payport.webhooks.outbox import Outbox, message_in, operation_in
-from payport.webhooks.turns import HANDLER_LEASE, failed, is_mine, released
+from payport.webhooks.calling import Calling, Superseded, take
+from payport.webhooks.outbox import message_in, operation_in
+from payport.webhooks.turns import failed, is_mine
 
 if TYPE_CHECKING:
+    from payport.domain.events import DomainEvent
     from payport.operations.session import Session
     from payport.storage.base import Transaction
-    from payport.webhooks.handlers import Handler
-    from payport.webhooks.handling import Deferring
 
-__all__ = [
-    "Claimed",
-    "Operations",
-    "claim_due_runs",
-    "claim_runs_of",
-    "deliver",
-    "release_runs",
-]
+__all__ = ["Operations", "deliver"]
 
 _log = logging.getLogger("payport.webhooks")
 
 #: How an operation that was put off is carried out: by name, in a scope, with its arguments.
 Operations: TypeAlias = Mapping[str, Callable[["Session", Mapping[str, Any]], Steps[Any]]]
-
-
-# -- claims ---------------------------------------------------------------------------------------
-
-
-class Claimed(NamedTuple):
-    """
-    Runs that are a worker's.
-
-    Attributes:
-        events: What they are to deliver, by id: an event never changes.
-    """
-
-    runs: Sequence[HandlerRun]
-    events: Mapping[str, DomainEvent]
-
-
-def claim_due_runs(session: Session, limit: int) -> Steps[Claimed]:
-    """
-    Take what is due, for a while and for nobody else. Of few only half, so that other workers who
-    look for something to do find the rest.
-    """
-    account = yield from own_account(session)
-
-    def work(tx: Transaction) -> Claimed:
-        now = session.settings.clock.now()
-        runs = tx.due_handler_runs(
-            provider=session.spec.name,
-            environment=session.environment,
-            now=now,
-            limit=limit,
-            account=account,
-        )
-        few = len(runs) < limit
-        return _claimed(tx, session, runs[: (len(runs) + 1) // 2] if few else runs)
-
-    return (yield from transact_patiently(work))
-
-
-def claim_runs_of(session: Session, event_ids: Collection[str]) -> Steps[Claimed]:
-    """Take the runs of these events that are due."""
-
-    def work(tx: Transaction) -> Claimed:
-        now = session.settings.clock.now()
-        listed = [run for event_id in event_ids for run in tx.runs_of(event_id)]
-        locked = [tx.handler_run(run.event_id, run.handler) for run in listed]
-        due = [r for r in locked if r and r.state is InboxState.DUE and r.due_at <= now]
-        return _claimed(tx, session, due)
-
-    return transact_patiently(work)
-
-
-def _claimed(tx: Transaction, session: Session, runs: Collection[HandlerRun]) -> Claimed:
-    until = session.settings.clock.now() + HANDLER_LEASE
-    tx.claim_handler_runs(runs, until=until)
-    told = {run.event_id for run in runs if run.message is None}
-    return Claimed(
-        [replace(run, due_at=until, claimed_until=until, fencing=run.fencing + 1) for run in runs],
-        tx.several_events(told) if told else {},
-    )
-
-
-def release_runs(session: Session, runs: Collection[HandlerRun]) -> Steps[None]:
-    """Give back what was claimed and not begun."""
-
-    def work(tx: Transaction) -> None:
-        now = session.settings.clock.now()
-        for run in runs:
-            current = tx.handler_run(run.event_id, run.handler)
-            if current is not None and is_mine(current, run):
-                tx.save_handler_run(released(current, now))
-
-    return transact_patiently(work)
-
-
-# -- one run --------------------------------------------------------------------------------------
 
 
 def deliver(
@@ -150,7 +61,7 @@ def deliver(
             after = yield from _handled(session, run, event)
     except StoreUnavailable:
         raise
-    except _Superseded:
+    except Superseded:
         return InboxState.DONE
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is kept with its delivery
         _log.warning("handler %s failed on %s", run.handler, run.event_id, exc_info=error)
@@ -158,10 +69,6 @@ def deliver(
     for function in after:
         yield from _afterwards(run, function)
     return InboxState.DONE
-
-
-class _Superseded(Exception):
-    """Another worker took the run over: its lease had ended."""
 
 
 def _performed(
@@ -176,7 +83,7 @@ def _performed(
         message = f"this client cannot put off {name}"
         raise ConfigurationError(message, operation="tx.later", field="operation")
     yield from operations[name](session.scoped(run.scope), arguments)
-    yield from transact(lambda tx: _take(tx, run))
+    yield from transact(lambda tx: take(tx, run))
 
 
 def _handled(
@@ -189,7 +96,7 @@ def _handled(
     if told is None:
         message = "the event is gone from the store"
         raise NotFound(message, operation="webhooks", reference=run.event_id)
-    delivery = _Delivery(session=session, run=run, handler=handler, told=told)
+    delivery = Calling(session=session, run=run, handler=handler, told=told)
 
     def step(ports: Any) -> Any:
         # A plain function that no thread is there for runs in the transaction, in either colour.
@@ -221,138 +128,3 @@ def _failed(session: Session, run: HandlerRun, error: Exception) -> Steps[InboxS
         return later.state
 
     return (yield from transact_patiently(postpone))
-
-
-# -- handlers -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Delivery:
-    """One run of one handler, in either colour."""
-
-    session: Session
-    run: HandlerRun
-    handler: Handler
-    told: object
-
-    def done(self, ports: Ports | AsyncPorts) -> Any:
-        """Run the handler in the transaction that marks it; once, whoever else tries."""
-        if is_awaited(self.handler):
-            raise ConfigurationError(
-                "it has to be awaited, and this client blocks: pass a plain function, or use "
-                "AsyncPayport",
-                operation="Payport",
-                field="handlers",
-            )
-
-        def work(tx: Transaction) -> tuple[Callable[[], Any], ...]:
-            _take(tx, self.run)
-            outbox = self._outbox()
-            given = HandlerTransaction(outbox, lambda: _present(getattr(tx, "connection", None)))
-            _called(self.run.handler, self.handler, self.told, given)
-            _send(tx, outbox, self.session)
-            return given.pending
-
-        return ports.store.transact(work)
-
-    async def awaited(self, ports: AsyncPorts) -> tuple[Callable[[], Any], ...]:
-        """
-        Run the handler beside its transaction, which begins when it first asks for it, or when it
-        has ended.
-        """
-        from payport.webhooks.awaiting import LateTransaction  # noqa: PLC0415 - imports asyncio
-
-        await ports.store.transact(lambda tx: _check(tx, self.run))
-        outbox = self._outbox()
-        late = LateTransaction(
-            ports.store,
-            lambda tx: _take(tx, self.run),
-            lambda tx: _send(tx, outbox, self.session),
-        )
-        try:
-            given = await self._ran_beside(ports, late, outbox)
-        except BaseException:
-            await late.end(well=False)
-            raise
-        await late.end(well=True)
-        return given.pending
-
-    async def _ran_beside(self, ports: AsyncPorts, late: Any, outbox: Outbox) -> Deferring:
-        from payport.webhooks.awaiting import AwaitedTransaction  # noqa: PLC0415 - as above
-
-        if is_awaited(self.handler):
-            awaited = AwaitedTransaction(outbox, late)
-            token = IN_HANDLER.set(self.run.handler)
-            try:
-                await self.handler(self.told, awaited)
-            finally:
-                IN_HANDLER.reset(token)
-            return awaited
-        plain = HandlerTransaction(outbox, late.connection_from_thread)
-        if ports.threads is None:
-            _called(self.run.handler, self.handler, self.told, plain)
-        else:
-            await ports.threads.run(
-                lambda: _called(self.run.handler, self.handler, self.told, plain)
-            )
-        return plain
-
-    def _outbox(self) -> Outbox:
-        return Outbox(self.run, self.run.scope)
-
-
-def _called(name: str, handler: Handler, told: object, given: HandlerTransaction) -> None:
-    """Call a plain function; it is none if it returns something to be awaited."""
-    token = IN_HANDLER.set(name)
-    well = False
-    try:
-        result = handler(told, given)
-        if inspect.isawaitable(result):
-            _refuse_awaitable(result)
-        well = True
-    finally:
-        IN_HANDLER.reset(token)
-        given.end(well=well)
-
-
-def _present(connection: Any) -> Any:
-    if connection is None:
-        raise no_connection()
-    return connection
-
-
-def _refuse_awaitable(result: object) -> NoReturn:
-    if inspect.iscoroutine(result):
-        result.close()
-    raise ConfigurationError(
-        "it returned something to be awaited, and was called as a plain function: define it with "
-        "async def",
-        operation="Handlers",
-    )
-
-
-# -- in one transaction ---------------------------------------------------------------------------
-
-
-def _check(tx: Transaction, run: HandlerRun) -> None:
-    """Make sure that it is this worker's still, before anything is done."""
-    current = tx.handler_run(run.event_id, run.handler)
-    if current is None or not is_mine(current, run):
-        raise _Superseded
-
-
-def _take(tx: Transaction, run: HandlerRun) -> None:
-    """
-    Write down that it is done, unless another worker has it now: first of all, so that it is held,
-    and in one commit with what the handler writes, or not at all.
-    """
-    done = replace(run, state=InboxState.DONE, claimed_until=None, error=None, trace=None)
-    if not tx.swap_handler_run(run, done):
-        raise _Superseded
-
-
-def _send(tx: Transaction, outbox: Outbox, session: Session) -> None:
-    """Write down what it sends."""
-    made = outbox.runs(session.settings.clock.now())
-    if made:
-        tx.add_handler_runs(made)

@@ -17,10 +17,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from payport.domain.errors import WebhookRejected
-from payport.domain.identifiers import digest
 from payport.operations.steps import Steps, transact_grouped
 from payport.providers.deliveries import Delivery, fingerprint
 from payport.storage.base import InboxRow, InboxState
+from payport.webhooks.arrivals import inbox_id
 
 if TYPE_CHECKING:
     from payport.domain.facts import Facts
@@ -125,7 +125,7 @@ def _row(session: Session, account: str, key: str, ref: str, now: datetime) -> I
     """The row of a hint, whatever else the hint says: somebody else may have worded it."""
     name, environment = session.spec.name, session.environment
     return InboxRow(
-        id=f"inb_{digest((name, environment, key))[:26]}",
+        id=inbox_id(name, environment, key),
         provider=name,
         environment=environment,
         account=account,

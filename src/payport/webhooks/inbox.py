@@ -8,27 +8,25 @@ Written as steps, for both colours; many that come at once share a commit.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import dataclass, replace
-from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from payport.domain.errors import InvalidRequest, WebhookRejected
-from payport.domain.identifiers import digest as digest_of
-from payport.operations.steps import Steps, transact_grouped
-from payport.providers.deliveries import Delivery, WebhookRequest
-from payport.storage.base import InboxRow, InboxState
+from payport.operations.steps import Steps, add_arrivals, transact_patiently
+from payport.providers.deliveries import WebhookRequest
+from payport.storage.base import InboxState
 from payport.webhooks import hints
-from payport.webhooks.bodies import without_client_secrets
+from payport.webhooks.arrivals import arrivals_of, inbox_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from payport.operations.session import Session
     from payport.providers.events import ToldEvent
-    from payport.storage.base import Transaction
+    from payport.storage.base import Arrival, InboxRow, Transaction
 
 __all__ = ["MAX_BODY", "Receipt", "ReceiptStatus", "put", "receive", "rows_of"]
 
@@ -37,6 +35,8 @@ _log = logging.getLogger("payport.webhooks")
 #: Bytes. Providers send a few kilobytes; more is an attack or a mistake.
 MAX_BODY = 256 * 1024
 _RECEIVE = "webhooks.receive"
+#: Of a delivery that was put aside; it may be this client's after all.
+_ASIDE = InboxState.QUARANTINED
 
 
 class ReceiptStatus(StrEnum):
@@ -48,6 +48,10 @@ class ReceiptStatus(StrEnum):
     DUPLICATE = "duplicate"
     #: Something in it was here before and said otherwise: kept, and flagged for a person.
     CONFLICT = "conflict"
+
+
+#: What is told of a request of several deliveries.
+_GRAVEST_FIRST = (ReceiptStatus.CONFLICT, ReceiptStatus.ACCEPTED, ReceiptStatus.DUPLICATE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +96,8 @@ def receive(
     secret = next((one.secret for one in deliveries if one.secret is not None), None)
     if secret:
         _log.info("a webhook was signed with secret %d, counted from 0", secret)
-    rows = _rows(session, deliveries, request.body, now)
-    return (yield from transact_grouped(lambda tx: _stored(tx, session, rows, now, secret)))
+    arrivals = arrivals_of(session, deliveries, request.body, now)
+    return (yield from _taken_in(session, arrivals, now, secret))
 
 
 def _check_bytes(body: object) -> None:
@@ -103,96 +107,41 @@ def _check_bytes(body: object) -> None:
         raise InvalidRequest(message, operation=_RECEIVE, field="body")
 
 
-def _rows(
-    session: Session, deliveries: Sequence[Delivery], body: bytes, now: datetime
-) -> list[InboxRow]:
-    kept, hashed = without_client_secrets(body), hashlib.sha256(body).hexdigest()
-    try:
-        rows = [
-            _row(session, delivery, now, body=kept, digest=hashed, position=position)
-            for position, delivery in enumerate(deliveries)
-        ]
-        for row in rows:
-            words = (row.ordering_key, row.type, row.attempt_ref, row.tag, row.account)
-            "".join([word or "" for word in (*words, row.api_version)]).encode()
-    except UnicodeError:
-        # JSON can name half of a surrogate pair, which no digest and no store can write down.
-        rows = []
-    else:
-        return rows
-    message = "it holds text that is not Unicode"
-    raise WebhookRejected(message, operation=_RECEIVE, field="body")
-
-
-def _row(
-    session: Session, delivery: Delivery, now: datetime, *, body: bytes, digest: str, position: int
-) -> InboxRow:
-    stray = _stray(session, delivery)
-    # One that came to the wrong endpoint must not pass for the one that will come to the right one.
-    key = delivery.dedupe_key if stray is None else f"{delivery.dedupe_key}@{stray[0]}"
-    name, environment = session.spec.name, session.environment
-    return InboxRow(
-        id=_id(name, environment, key),
-        provider=name,
-        environment=environment,
-        account=delivery.account,
-        dedupe_key=key,
-        ordering_key=delivery.ordering_key,
-        type=delivery.type,
-        fingerprint=delivery.fingerprint,
-        attempt_ref=delivery.attempt_ref,
-        tag=delivery.tag,
-        api_version=delivery.api_version,
-        body=body,
-        position=position,
-        digest=digest,
-        occurred_at=delivery.occurred_at,
-        received_at=now,
-        state=InboxState.DUE if stray is None else InboxState.QUARANTINED,
-        due_at=now,
-        error=None if stray is None else stray[1],
-        received_for=session.known_account,
-    )
-
-
-def _id(*parts: str) -> str:
-    return f"inb_{digest_of(parts)[:26]}"
-
-
-def _stray(session: Session, delivery: Delivery) -> tuple[str, str] | None:
-    """Whose a delivery is that came to the wrong endpoint, and why it is not handled here."""
-    environment, here = delivery.environment, session.environment
-    if environment is not None and environment is not here:
-        why = f"environment mismatch: it is of {environment}, and this endpoint of {here}"
-        return environment.value, why
-    account, known = delivery.account, session.known_account
-    if account is not None and known is not None and account != known:
-        why = f"account mismatch: it is about {account}, and this client is at {known}"
-        return account, why
-    return None
-
-
-def _stored(
-    tx: Transaction,
-    session: Session,
-    rows: Sequence[InboxRow],
-    now: datetime,
-    secret: int | None,
-) -> Receipt:
-    status = ReceiptStatus.DUPLICATE
+def _taken_in(
+    session: Session, arrivals: Sequence[Arrival], now: datetime, secret: int | None
+) -> Steps[Receipt]:
+    """Insert what is new; what was here and may say otherwise, or be put aside, is looked at."""
+    known = yield from add_arrivals(arrivals)
     ids: list[str] = []
-    for row in rows:
-        there = tx.add_delivery(row)
-        ids.append(row.id if there is None else there.id)
+    told: list[ReceiptStatus] = []
+    odd: list[Arrival] = []
+    for arrival, there in zip(arrivals, known, strict=True):
+        ids.append(arrival.id if there is None else there.id)
         if there is None:
-            status = ReceiptStatus.ACCEPTED if status is not ReceiptStatus.CONFLICT else status
-        elif there.fingerprint != row.fingerprint:
-            # Redelivered bytes differ harmlessly; what they say of money must not.
-            status = ReceiptStatus.CONFLICT
-            _contradicted(tx, there, row, now)
-        elif _is_home(session, there):
-            tx.save_delivery(replace(there, state=InboxState.DUE, due_at=now, error=None))
+            told.append(ReceiptStatus.ACCEPTED)
+        elif there.fingerprint == arrival.fingerprint and there.state is not _ASIDE:
+            told.append(ReceiptStatus.DUPLICATE)
+        else:
+            odd.append(arrival)
+    if odd:
+        rows = [arrival.row() for arrival in odd]
+        told += yield from transact_patiently(lambda tx: [put(tx, session, r, now) for r in rows])
+    status = next((one for one in _GRAVEST_FIRST if one in told), ReceiptStatus.DUPLICATE)
     return Receipt(status=status, ids=tuple(ids), secret=secret)
+
+
+def put(tx: Transaction, session: Session, row: InboxRow, now: datetime) -> ReceiptStatus:
+    """Store one row in a transaction of the caller's, and say what became of it."""
+    there = tx.add_delivery(row)
+    if there is None:
+        return ReceiptStatus.ACCEPTED
+    if there.fingerprint != row.fingerprint:
+        # Redelivered bytes differ harmlessly; what they say of money must not.
+        _contradicted(tx, there, row, now)
+        return ReceiptStatus.CONFLICT
+    if _is_home(session, there):
+        tx.save_delivery(replace(there, state=InboxState.DUE, due_at=now, error=None))
+    return ReceiptStatus.DUPLICATE
 
 
 def _is_home(session: Session, there: InboxRow) -> bool:
@@ -207,7 +156,7 @@ def _contradicted(tx: Transaction, there: InboxRow, row: InboxRow, now: datetime
     why = f"it contradicts {there.id}, which came before with the same id"
     kept = replace(
         row,
-        id=_id(row.provider, row.environment, key),
+        id=inbox_id(row.provider, row.environment, key),
         dedupe_key=key,
         state=InboxState.QUARANTINED,
         error=why,
@@ -227,14 +176,6 @@ def _contradicted(tx: Transaction, there: InboxRow, row: InboxRow, now: datetime
     )
 
 
-# -- what the provider lists ----------------------------------------------------------------------
-
-
 def rows_of(session: Session, told: ToldEvent, now: datetime) -> list[InboxRow]:
     """The row of an event that the provider listed: as if its webhook had brought it."""
-    return _rows(session, [told.delivery], told.body, now)
-
-
-def put(tx: Transaction, session: Session, row: InboxRow, now: datetime) -> ReceiptStatus:
-    """Store one row in a transaction of the caller's, and say what became of it."""
-    return _stored(tx, session, [row], now, None).status
+    return [one.row() for one in arrivals_of(session, [told.delivery], told.body, now)]

@@ -8,23 +8,19 @@ from typing import TYPE_CHECKING, Final
 
 from payport.domain.errors import InvalidTransition, NotFound
 from payport.operations.steps import Steps, transact
-from payport.storage.base import Cursor, HandlerRun, InboxQuery, InboxRow, InboxState
+from payport.storage.base import InboxRow, InboxState
 from payport.webhooks.claiming import is_ours
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from payport.operations.session import Session
     from payport.storage.base import Transaction
 
 __all__ = [
     "InboxStats",
-    "deliveries",
     "delivery",
     "prune",
     "replay",
     "replay_runs",
-    "runs",
     "stats",
 ]
 
@@ -57,34 +53,6 @@ def stats(session: Session) -> Steps[InboxStats]:
         deliveries={s: sum(counts.deliveries.get(s, 0) for counts in each) for s in InboxState},
         runs={s: sum(counts.runs.get(s, 0) for counts in each) for s in InboxState},
         oldest_due=min(oldest, default=None),
-    )
-
-
-def deliveries(
-    session: Session, state: InboxState | None, after: Cursor | None, limit: int
-) -> Steps[Sequence[InboxRow]]:
-    """A page of deliveries, newest first."""
-    query = _query(session, state, after, limit)
-    return transact(lambda tx: tx.deliveries(query))
-
-
-def runs(
-    session: Session, state: InboxState | None, after: Cursor | None, limit: int
-) -> Steps[Sequence[HandlerRun]]:
-    """A page of handler runs, the latest due first."""
-    query = _query(session, state, after, limit)
-    return transact(lambda tx: tx.handler_runs(query))
-
-
-def _query(
-    session: Session, state: InboxState | None, after: Cursor | None, limit: int
-) -> InboxQuery:
-    return InboxQuery(
-        provider=session.spec.name,
-        environment=session.environment,
-        state=state,
-        after=after,
-        limit=limit,
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from payport.domain.errors import InvalidRequest
-from payport.domain.identifiers import digest
+from payport.domain.identifiers import short_digest
 from payport.domain.money import Money
 from payport.domain.sensitive import refuse_sensitive
 from payport.storage.base import HandlerRun
@@ -125,7 +125,7 @@ class Outbox:
 
     def _id(self, number: int) -> str:
         parts = (self._run.event_id, self._run.handler, str(number))
-        return f"msg_{digest(parts)[:26]}"
+        return f"msg_{short_digest(parts)}"
 
     def runs(self, now: datetime) -> list[HandlerRun]:
         """The rows that commit with the handler."""

@@ -13,15 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from payport.domain.errors import PayportError
 from payport.storage.base import HandlerRun, InboxRow, InboxState
 from payport.webhooks.claiming import claim_due, claim_one, release
-from payport.webhooks.delivering import (
-    Claimed,
-    Operations,
-    claim_due_runs,
-    claim_runs_of,
-    deliver,
-    release_runs,
-)
+from payport.webhooks.delivering import Operations, deliver
 from payport.webhooks.processing import process, process_together
+from payport.webhooks.run_claims import Claimed, claim_due_runs, claim_runs_of, release_runs
 
 if TYPE_CHECKING:
     from payport.operations.session import Session

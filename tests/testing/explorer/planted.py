@@ -11,6 +11,7 @@ from typing import Any
 
 from payport.domain.outcomes import FailureKind
 from payport.operations import concluding, preparing, recovery, session
+from payport.operations.claiming import Claiming
 from payport.operations.concluding import Concluding
 from payport.operations.leases import Leases
 from payport.operations.preparing import Preparing
@@ -45,7 +46,7 @@ def leases_are_renewed_by_anybody(patch):
 
 def sent_is_written_after_the_send(patch):
     """The row says that it was sent only once the answer is there."""
-    whole = Preparing.claim
+    whole = Claiming.claim
 
     class Forgetful:
         def __init__(self, tx):
@@ -68,7 +69,7 @@ def sent_is_written_after_the_send(patch):
         return stands(self, owner, now, is_sent=is_sent, at_once=False)
 
     stands = Preparing._standing
-    patch.setattr(Preparing, "claim", claim)
+    patch.setattr(Claiming, "claim", claim)
     patch.setattr(Preparing, "_standing", standing)
 
 
@@ -88,7 +89,7 @@ def send_before_is_ignored(patch):
 
 def account_is_ignored(patch):
     """Whoever finds an operation goes on with it, at whatever account they are."""
-    patch.setattr(Preparing, "_check_account", lambda *_: None)
+    patch.setattr(Claiming, "_check_account", lambda *_: None)
     patch.setattr(recovery, "_is_at", lambda *_: True)
     for module in (preparing, session):
         patch.setattr(module, "check_home", lambda *_: None)

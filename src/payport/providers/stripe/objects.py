@@ -69,8 +69,8 @@ def own_id(document: Document) -> str:
 
 def id_in(value: object) -> str | None:
     """An id, of an object that is named or expanded; None where there is none."""
-    if isinstance(value, Mapping):
-        value = cast("Document", value).get("id")
+    if not isinstance(value, str):
+        value = cast("Document", value).get("id") if isinstance(value, Mapping) else None
     return value if isinstance(value, str) and _ID.fullmatch(value) else None
 
 

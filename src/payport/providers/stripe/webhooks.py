@@ -1,21 +1,17 @@
 """
-Stripe's webhooks as they come: verified, and their envelope read.
+Stripe's webhooks as they come: verified (see `signatures`), and then their envelope read.
 
-Verified means signed, within five minutes of now on either side, by a secret that we hold; compared
-in constant time, and nothing of the body is read before. Whatever is wrong with the envelope,
-whatever was sent, is a `WebhookRejected`. What an event says of money is read from the stored body,
-later: see `statements`.
+Whatever is wrong with the envelope, whatever was sent, is a `WebhookRejected`. What an event says
+of money is read from the stored body, later: see `statements`.
 """
 
 from __future__ import annotations
 
-import hmac
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NamedTuple, NoReturn, cast
 
 from pydantic_core import from_json
 
@@ -31,27 +27,12 @@ from payport.providers.stripe.objects import (
     moment_from,
     tag_in,
 )
-from payport.providers.webhook_secrets import WebhookSecret, matched_secret
+from payport.providers.stripe.signatures import verified
+from payport.providers.webhook_secrets import WebhookSecret
 
-__all__ = [
-    "MOST_SIGNATURES",
-    "SIGNATURE_HEADER",
-    "TOLERANCE",
-    "Event",
-    "deliveries",
-    "event_in",
-    "listed",
-]
-
-#: https://docs.stripe.com/webhooks#verify-manually
-SIGNATURE_HEADER: Final = "Stripe-Signature"
-#: Seconds that a signature may be old, or ahead of us.
-TOLERANCE: Final = 300
-#: Stripe signs with every active secret of an endpoint, of which there are two at most.
-MOST_SIGNATURES: Final = 16
+__all__ = ["Event", "deliveries", "event_in", "listed"]
 
 _RECEIVE: Final = "webhooks.receive"
-_TIMESTAMP: Final = re.compile("[0-9]{1,12}")
 _EVENT_ID: Final = re.compile("evt_[A-Za-z0-9_]{1,255}")
 _WORD: Final = re.compile(r"[A-Za-z0-9_.:-]{1,255}")
 _ACCOUNT: Final = re.compile("acct_[A-Za-z0-9]{1,255}")
@@ -75,7 +56,7 @@ def deliveries(
             field="webhook_secrets",
         )
     try:
-        secret = _verified(request, secrets, now)
+        secret = verified(request, secrets, now)
         return (_delivery(event_in(request.body), secret),)
     except WebhookRejected as rejected:
         # Neither the frames nor what was raised first: both hold the body, and a client's secret.
@@ -94,35 +75,7 @@ def listed(document: Document) -> ToldEvent:
     return ToldEvent(delivery=_delivery(event_in(body), None), body=body)
 
 
-def _verified(request: WebhookRequest, secrets: Sequence[WebhookSecret], now: datetime) -> int:
-    """Which of the secrets signed it."""
-    timestamp, given = _signatures(request.header(SIGNATURE_HEADER))
-    signed = timestamp.encode() + b"." + request.body
-    secret = matched_secret(secrets, given, lambda text: _signature(text, signed), now)
-    if secret is None:
-        _reject("no signature matches. Is it this endpoint's secret?")
-    if abs(now.timestamp() - int(timestamp)) > TOLERANCE:
-        _reject(f"the signature is more than {TOLERANCE} s away from now. Is the clock right?")
-    return secret
-
-
-def _signature(secret: str, signed: bytes) -> bytes:
-    return hmac.digest(secret.encode(), signed, "sha256").hex().encode()
-
-
-def _signatures(header: str | None) -> tuple[str, list[bytes]]:
-    if header is None:
-        _reject(f"there is no {SIGNATURE_HEADER} header")
-    parts = [part.partition("=") for part in header.split(",", MOST_SIGNATURES + 1)]
-    times = [value for name, _, value in parts if name == "t"]
-    given = [value.encode(errors="replace") for name, _, value in parts if name == "v1"]
-    if len(times) != 1 or not _TIMESTAMP.fullmatch(times[0]) or len(given) > MOST_SIGNATURES:
-        _reject(f"the {SIGNATURE_HEADER} header is malformed")
-    return times[0], given
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """
     An event's envelope.
 
@@ -156,7 +109,8 @@ def event_in(body: bytes) -> Event:
     if not isinstance(envelope, dict):
         _reject("the body is no envelope")
     told = cast("dict[str, Any]", envelope)
-    read = _ENVELOPES.get(_matching(told, "object", _WORD))
+    kind = told.get("object")
+    read = _ENVELOPES.get(kind) if isinstance(kind, str) else None
     if read is None:
         _reject("the body is no event")
     return read(told)
@@ -172,11 +126,10 @@ def _json(body: bytes) -> Any:
 
 def _snapshot(envelope: Mapping[str, Any]) -> Event:
     """An event with its object as it was."""
-    data = envelope.get("data")
-    told = cast("Document", data).get("object") if isinstance(data, dict) else None
-    if not isinstance(told, dict):
+    data: Any = envelope.get("data")
+    document: Any = data.get("object") if isinstance(data, dict) else None
+    if not isinstance(document, dict):
         _reject("the event holds no object")
-    document = cast("Document", told)
     version = envelope.get("api_version")
     ref, tag = _whose(document)
     return Event(
