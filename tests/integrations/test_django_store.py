@@ -207,7 +207,8 @@ CHANGES = {
     *("untended_operations", "add_resolution", "check_sendable", "add_restoration", "add_events"),
     *("add_delivery", "due_deliveries", "save_delivery", "add_handler_runs", "due_handler_runs"),
     *("handler_run", "save_handler_run", "claim_deliveries", "claim_handler_runs"),
-    *("hold_line", "prune_bodies", "reconsider", "reroute_operation"),
+    *("hold_line", "hold_payments", "prune_bodies", "reconsider", "reroute_operation"),
+    *("swap_delivery", "swap_handler_run"),
 }
 
 

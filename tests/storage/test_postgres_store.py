@@ -19,6 +19,7 @@ from payport.domain.errors import ConfigurationError, InvalidRequest, StoreUnava
 from payport.domain.identifiers import Environment
 from payport.storage import urls
 from payport.storage.engines import AsyncSqlStore, SyncSqlStore
+from payport.storage.migrate import HEAD
 from payport.storage.postgres import AsyncPostgresStore, PostgresStore
 from payport.storage.urls import open_async_store, open_store
 from payport.testing._store_contract import samples
@@ -162,7 +163,7 @@ def test_upgrading_takes_what_an_application_has(new_postgres_url, make_engine):
     assert save(store).version == 1
     store.close()
     for url in (by_engine, by_connection, by_async):
-        assert ask(url, "SELECT version_num FROM payport_alembic_version") == [("0001",)]
+        assert ask(url, "SELECT version_num FROM payport_alembic_version") == [(HEAD,)]
         payport.storage.upgrade(url)
 
 

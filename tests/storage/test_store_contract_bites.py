@@ -486,7 +486,7 @@ class LetsDeliveriesBeRewritten(Faulty):
 
 
 class HandsOutWholeLines(Faulty):
-    def due_deliveries(self, *, provider, environment, now, limit):
+    def due_deliveries(self, *, provider, environment, now, limit, account=None):
         place, waiting = (provider, environment), self.tx._data.waiting.values()
         ours = [row for row in waiting if (row.provider, row.environment) == place]
         due = [row for row in ours if row.due_at <= now]
@@ -509,7 +509,7 @@ class HandsOutTooEarly(Faulty):
         return self.tx.due_handler_runs(**asked, now=samples.after(days=9))
 
 
-def of_everybody(tx, method, *, provider, environment, limit, now):
+def of_everybody(tx, method, *, provider, environment, limit, now, account=None):
     """What is due of all providers and environments."""
     places = [(p, e) for p in ("fake", "other") for e in Environment]
     ask = getattr(tx, method)
@@ -577,7 +577,6 @@ class ReconsidersTheDead(Faulty):
         for row in rows:
             due = replace(row, state=InboxState.DUE, tries=0, due_at=now, error=None)
             self.tx.save_delivery(due)
-        return len(rows)
 
 
 class ListsDeliveriesOldestFirst(Faulty):
@@ -654,9 +653,86 @@ class InsertsOnSave(Faulty):
         self.tx.save_handler_run(run)
 
 
+class LetsTheLateWrite(Faulty):
+    def swap_delivery(self, old, new):
+        self.tx.save_delivery(new)
+
+    def swap_handler_run(self, old, new):
+        self.tx.save_handler_run(new)
+        return True
+
+
+class OverlooksAContradiction(Faulty):
+    def swap_delivery(self, old, new):
+        stored = self.tx.delivery(old.id)
+        self.tx.swap_delivery(replace(old, conflict=stored.conflict if stored else False), new)
+
+
+class HandsOutWhatIsAnotherAccounts(Faulty):
+    def due_deliveries(self, *, account=None, **asked):
+        return self.tx.due_deliveries(**asked)
+
+    def due_handler_runs(self, *, account=None, **asked):
+        return self.tx.due_handler_runs(**asked)
+
+
+class KeepsWhatIsNobodys(Faulty):
+    def due_deliveries(self, *, account=None, **asked):
+        rows = self.tx.due_deliveries(**asked)
+        return [row for row in rows if account in {None, row.received_for}]
+
+    def due_handler_runs(self, *, account=None, **asked):
+        runs = self.tx.due_handler_runs(**asked)
+        return [run for run in runs if account in {None, run.account}]
+
+
+class FindsFewEvents(Faulty):
+    def several_events(self, event_ids):
+        return self.tx.several_events(list(event_ids)[:20])
+
+
+class RemembersWhatItHeld(Faulty):
+    """A payment that is held is as it was when it was held, whatever is written."""
+
+    def hold_payments(self, keys):
+        found = [self.tx.operation_by_key(key) for key in keys]
+        self.held = {one.payment_id: self.tx.payment(one.payment_id) for one in found if one}
+
+    def payment(self, payment_id, *, lock=False):
+        held = getattr(self, "held", {})
+        return held.get(payment_id) or self.tx.payment(payment_id, lock=lock)
+
+
 #: Each faulty store, and the promises of which at least these are found broken.
 BROKEN = [
     (CommitsOnError, ["an_exception_takes_everything_back_and_goes_on"]),
+    (
+        faulty(LetsTheLateWrite),
+        [
+            "a_delivery_is_swapped_while_it_stands_as_it_was_claimed",
+            "a_run_is_swapped_while_it_stands_as_it_was_claimed",
+        ],
+    ),
+    (
+        faulty(OverlooksAContradiction),
+        ["a_delivery_is_swapped_while_it_stands_as_it_was_claimed"],
+    ),
+    (
+        faulty(HandsOutWhatIsAnotherAccounts),
+        [
+            "an_account_is_handed_its_own_and_what_is_nobodys",
+            "an_account_is_handed_its_own_runs_and_those_of_nobody",
+        ],
+    ),
+    (
+        faulty(KeepsWhatIsNobodys),
+        [
+            "an_account_is_handed_its_own_and_what_is_nobodys",
+            "an_account_is_handed_its_own_runs_and_those_of_nobody",
+        ],
+    ),
+    (faulty(FindsFewEvents), ["several_events_are_found_by_their_ids"]),
+    (faulty(RemembersWhatItHeld), ["what_is_read_of_a_held_payment_is_what_was_written"]),
     (CommitsOnError, ["an_exception_brings_back_what_was_replaced"]),
     (CommitsOnError, ["a_failed_unit_of_work_leaves_the_store_usable"]),
     (SwallowsExceptions, ["an_exception_takes_everything_back_and_goes_on"]),

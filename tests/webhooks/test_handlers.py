@@ -210,9 +210,10 @@ def test_two_workers_run_a_handler_once(shop):
     shop.handlers.on(PaymentSucceeded, name="heard")(slow)
     paid = shop.buy()
     run = run_of(shop, paid)
+    event = shop.transact(lambda tx: tx.event(run.event_id))
     work(shop)
     stale = other._target._session
-    state = other._target._runner(deliver(stale, run, {}))
+    state = other._target._runner(deliver(stale, run, event, {}))
     assert (shop.run(state) if shop.is_async else state) is InboxState.DONE
     assert len(heard) == 1
 
@@ -440,9 +441,11 @@ def test_a_stale_run_of_an_awaited_handler_does_nothing(shop):
     shop.handlers.on(PaymentSucceeded, name="heard")(asker)
     paid = shop.buy()
     run = run_of(shop, paid)
+    event = shop.transact(lambda tx: tx.event(run.event_id))
     work(shop)
     target = shop.pay._target
-    assert shop.run(target._runner(deliver(target._session, run, {}))) is InboxState.DONE
+    late = deliver(target._session, run, event, {})
+    assert shop.run(target._runner(late)) is InboxState.DONE
     assert len(asker.heard) == 3
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shops import usd
 from worlds import DEBIT_TAKES, STORIES, Kind, World, chance_of
 
+import payport.storage
 from payport import InvalidTransition
 from payport.storage.base import InboxState
 from payport.testing.bank.records import Refused
@@ -23,10 +25,17 @@ SOME = settings.default.max_examples // 8
 FEW = settings.default.max_examples // 20
 _SHARED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
-MEMORY = [Kind("stripe_like"), Kind("adyen_like"), Kind("keyless"), Kind("stripe")]
+FACES = ["stripe_like", "adyen_like", "keyless", "stripe", "adyen"]
+MEMORY = [Kind(face) for face in FACES]
 OTHERS = [
     *(Kind("stripe_like", "async", "sqlite"), Kind("stripe", "async")),
     *(Kind("adyen_like", "sync", "sqlite"), Kind("stripe", "sync", "sqlite")),
+    Kind("adyen", "async", "sqlite"),
+]
+
+ON_POSTGRES = [
+    *(Kind("stripe", "sync", "postgres"), Kind("stripe_like", "async", "postgres")),
+    *(Kind("adyen", "sync", "postgres"), Kind("adyen_like", "async", "postgres")),
 ]
 
 
@@ -161,8 +170,8 @@ class Tangled(Told):
 SINCE_EVER = 6 * DEBIT_TAKES
 
 
-def check_same(kind, files, plan):
-    told, tangled = World(kind, files), World(kind, files)
+def check_same(kind, files, plan, urls=(None, None)):
+    told, tangled = (World(kind, files, url) for url in urls)
     try:
         Told(told, plan).run()
         runner = Tangled(tangled, plan)
@@ -235,6 +244,25 @@ def test_however_it_is_told_the_shop_ends_where_the_bank_is(kind, files, data):
 @given(data=st.data())
 def test_the_same_holds_in_either_colour_and_on_a_database(kind, files, data):
     check_same(kind, files, data.draw(plans(kind)))
+
+
+@pytest.fixture(scope="module")
+def two_databases(postgres_server):
+    """The URLs of two PostgreSQL databases with payport's tables."""
+    urls = []
+    for name in ("told_in_order", "told_as_it_comes"):
+        with psycopg.connect(postgres_server.url(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        urls.append(postgres_server.url(name))
+        payport.storage.upgrade(urls[-1])
+    return urls
+
+
+@pytest.mark.parametrize("kind", ON_POSTGRES, ids=str)
+@settings(max_examples=FEW, suppress_health_check=_SHARED)
+@given(data=st.data())
+def test_the_same_holds_on_postgresql(kind, two_databases, data):
+    check_same(kind, None, data.draw(plans(kind)), two_databases)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in MEMORY if kind.face != "keyless"], ids=str)

@@ -120,6 +120,7 @@ def _values(arrival: Arrival) -> tuple[Any, ...]:
         received,
         arrival.state.value,
         arrival.error,
+        arrival.received_for,
         received,
     )
 

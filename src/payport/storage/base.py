@@ -27,7 +27,7 @@ from payport.storage.inbox import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from payport.domain.events import DomainEvent
     from payport.domain.payment_intent import PaymentIntent
@@ -145,6 +145,13 @@ class JournalTransaction(Protocol):
 
     def payment(self, payment_id: str, *, lock: bool = False) -> PaymentIntent | None:
         """The payment, without provider payloads and tokens."""
+        ...
+
+    def hold_payments(self, keys: Collection[str]) -> None:
+        """
+        Hold the payments of the operations with these idempotency keys until the end, before
+        anything else is read. What is read of them afterwards need not be read anew from the store.
+        """
         ...
 
     def payment_by_ref(self, provider: str, account: str, ref: str) -> PaymentIntent | None:
@@ -339,6 +346,10 @@ class JournalTransaction(Protocol):
 
     def event(self, event_id: str) -> DomainEvent | None:
         """The event."""
+        ...
+
+    def several_events(self, event_ids: Collection[str]) -> Mapping[str, DomainEvent]:
+        """Those of the events that are there, by their ids."""
         ...
 
     def events(self, aggregate_id: str) -> Sequence[DomainEvent]:

@@ -13,13 +13,15 @@ from sqlalchemy.exc import DBAPIError
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-__all__ = ["SCHEMA", "begin", "quoted", "schema_of"]
+__all__ = ["SCHEMA", "begin", "begin_messages", "quoted", "schema_of"]
 
 #: Names the schema of payport's tables: in a URL's query and in an engine's execution options.
 SCHEMA: Final = "payport_schema"
 
 #: Seconds to wait for a lock on PostgreSQL, as on SQLite. Ours are held for milliseconds.
 _WAIT: Final = 5
+
+_ISOLATED: Final = "ISOLATION LEVEL READ COMMITTED"
 
 #: Only "remote_apply" waits for more than "on" does.
 _DURABLE: Final = (
@@ -81,12 +83,20 @@ def _begin_postgresql(connection: Connection) -> None:
     under stricter levels writers that merely follow each other would fail.
     """
     driver: Any = connection.connection.driver_connection
-    isolated = ""
+    message = _settings(schema_of(connection))
     if driver.info.transaction_status == 0:
         # Idle. psycopg begins by itself, unless it is told to commit by itself.
         begin_or_set = "BEGIN" if driver.autocommit else "SET TRANSACTION"
-        isolated = f"{begin_or_set} ISOLATION LEVEL READ COMMITTED; "
-    connection.exec_driver_sql(isolated + _settings(schema_of(connection)))
+        message = f"{begin_or_set} {_ISOLATED}; {message}"
+    connection.exec_driver_sql(message.replace("%", "%%"))
+
+
+def begin_messages(schema: str | None) -> tuple[str, str]:
+    """
+    The same for psycopg itself, on an idle connection that commits each statement by itself unless
+    it is begun on.
+    """
+    return f"BEGIN {_ISOLATED}", _settings(schema)
 
 
 @cache
@@ -94,7 +104,7 @@ def _settings(schema: str | None) -> str:
     """Settings of this transaction alone: a pooler may give the connection to others after it."""
     settings = [_DURABLE, f"set_config('lock_timeout', '{_WAIT}s', true)"]
     if schema is not None:
-        literal = quoted(schema).replace("'", "''").replace("%", "%%")
+        literal = quoted(schema).replace("'", "''")
         # Before the others, which tables of the application's own are found by.
         settings.append(
             f"set_config('search_path', concat_ws(', ', '{literal}', "

@@ -21,6 +21,7 @@ from payport.storage.faults import fault_from, guarded, place_of
 from payport.storage.loops import OneLoop
 from payport.storage.migrate import check, migrate
 from payport.storage.postgres_sends import PostgresSends
+from payport.storage.running import ThroughToolkit
 from payport.storage.sends import ANY_HOME
 from payport.storage.sql import run_unit
 from payport.storage.sqlite_sends import SqliteSends
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from payport.storage.base import Transaction
+    from payport.storage.running import Running
     from payport.storage.sends import Sends
 
 __all__ = ["AsyncSqlStore", "SyncSqlStore", "check_encoding"]
@@ -57,9 +59,13 @@ class SyncSqlStore:
             first use, when its commits are not durable or its tables are not this payport's.
     """
 
+    #: How statements are run: an engine of the application's may have listeners.
+    _running: Callable[[Connection, str], Running] = ThroughToolkit
+
     def __init__(self, engine: Engine) -> None:
         _check(engine)
         self._engine = engine
+        self._place = place_of(engine)
         self._sends = _sends_of(engine)
         self._first = threading.Lock()
         self._once = Once()
@@ -79,7 +85,11 @@ class SyncSqlStore:
                 field="store",
             )
         with self._once:
-            return self._run(lambda connection: run_unit(connection, work, self._sends))
+            return self._run(
+                lambda connection: run_unit(
+                    connection, work, self._sends, self._running(connection, self._place)
+                )
+            )
 
     def upgrade(self) -> None:
         """Make or change the tables; see `payport.storage.upgrade`."""
@@ -95,7 +105,7 @@ class SyncSqlStore:
         self._process = None
 
     def _run(self, step: Callable[[Connection], T]) -> T:
-        with guarded(place_of(self._engine), self._engine.connect) as connection:
+        with guarded(self._place, self._engine.connect) as connection:
             return step(connection)
 
     def __reduce__(self) -> NoReturn:
@@ -105,9 +115,12 @@ class SyncSqlStore:
 class AsyncSqlStore:
     """An `AsyncStore` on an application's `AsyncEngine`; as `SyncSqlStore`, in one event loop."""
 
+    _running: Callable[[Connection, str], Running] = ThroughToolkit
+
     def __init__(self, engine: AsyncEngine) -> None:
         _check(engine.sync_engine)
         self._engine = engine
+        self._place = place_of(engine.sync_engine)
         self._sends = _sends_of(engine.sync_engine)
         self._loop = OneLoop("the store")
         self._first: asyncio.Lock | None = None
@@ -118,7 +131,11 @@ class AsyncSqlStore:
         self._loop.check()
         if not self._ready:
             await self._prepare()
-        return await self._run(lambda connection: run_unit(connection, work, self._sends))
+        return await self._run(
+            lambda connection: run_unit(
+                connection, work, self._sends, self._running(connection, self._place)
+            )
+        )
 
     async def upgrade(self) -> None:
         """See `SyncSqlStore.upgrade`."""
@@ -148,7 +165,7 @@ class AsyncSqlStore:
             try:
                 connection = await stack.enter_async_context(self._engine.connect())
             except SQLAlchemyError as error:
-                fault = fault_from(error, place_of(self._engine.sync_engine))
+                fault = fault_from(error, self._place)
             else:
                 return await connection.run_sync(step)
         raise fault

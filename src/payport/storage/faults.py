@@ -5,7 +5,7 @@ toolkit's, whose text can hold the values of a row, does not.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from sqlalchemy.exc import (
     DBAPIError,
@@ -30,7 +30,16 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-__all__ = ["driver_fault", "fault_from", "guarded", "place_of"]
+__all__ = [
+    "AWAY",
+    "STRANGE",
+    "Said",
+    "driver_fault",
+    "fault_from",
+    "guarded",
+    "place_of",
+    "refused",
+]
 
 T = TypeVar("T")
 
@@ -125,6 +134,18 @@ _POSTGRESQL: Final[dict[str, tuple[type[PayportError], str]]] = {
 }
 
 
+Said: TypeAlias = tuple[type[PayportError], str]
+
+STRANGE: Final[Said] = (StoreUnavailable, "did not answer as a database does.")
+AWAY: Final[Said] = (StoreUnavailable, "cannot be reached or did not answer.")
+
+
+def refused(error: BaseException) -> Said:
+    """What an error means that the database has for nothing but wrong statements."""
+    kind = type(error).__name__
+    return StoreError, f"refused a statement ({kind}): this is a bug in payport."
+
+
 def place_of(engine: Engine) -> str:
     """What messages call the database. Never its password."""
     database = f"the database {engine.url.database!r}"
@@ -158,9 +179,13 @@ def fault_from(error: SQLAlchemyError, place: str) -> PayportError:
     return fault
 
 
-def driver_fault(error: Exception, place: str) -> PayportError:
-    """Payport's error for one of a driver, which is its cause."""
-    unnamed = (StoreUnavailable, "did not answer as a database does.")
+def driver_fault(error: Exception, place: str, unnamed: Said = STRANGE) -> PayportError:
+    """
+    Payport's error for one of a driver, which is its cause.
+
+    Args:
+        unnamed: What an error means that has no name of the database's.
+    """
     kind, said = _named(error) or unnamed
     fault = kind(f"{place} {said}", operation="store.transact")
     fault.__cause__ = error
@@ -186,8 +211,8 @@ def _meaning(error: SQLAlchemyError) -> tuple[type[PayportError], str]:
             "Let fewer threads or tasks work at once, or give the pool more connections."
         )
     if isinstance(error, OperationalError | InterfaceError):
-        return StoreUnavailable, "cannot be reached or did not answer."
+        return AWAY
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
     if lost:
         return StoreUnavailable, "closed the connection."
-    return StoreError, f"refused a statement ({type(error).__name__}): this is a bug in payport."
+    return refused(error)

@@ -60,6 +60,8 @@ class InboxRow:
         error: Why it failed last, is foreign, quarantined or dead.
         trace: Where it failed last: places in the code, and nothing of what they worked on.
         conflict: Set when the same dedupe key arrived with another fingerprint.
+        received_for: The account of the client that received it, whose workers alone process it;
+            None where that was not known: then any client's do.
     """
 
     id: str
@@ -86,6 +88,7 @@ class InboxRow:
     error: str | None = None
     trace: str | None = None
     conflict: bool = False
+    received_for: str | None = None
 
 
 class Arrival(NamedTuple):
@@ -114,6 +117,7 @@ class Arrival(NamedTuple):
     received_at: datetime
     state: InboxState
     error: str | None
+    received_for: str | None
 
     def row(self) -> InboxRow:
         """The whole row, due at once."""
@@ -139,6 +143,7 @@ class HandlerRun:
         handler: The handler's name; of a message, its topic.
         message: What a message says, as JSON; None for an event.
         claimed_until: As `InboxRow`'s; `fencing`, `error` and `trace` too.
+        account: The account that the event is of, whose workers alone deliver it; None: any do.
     """
 
     event_id: str
@@ -154,6 +159,7 @@ class HandlerRun:
     fencing: int = 0
     error: str | None = None
     trace: str | None = None
+    account: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +206,13 @@ class InboxTransaction(Protocol):
         ...
 
     def due_deliveries(
-        self, *, provider: str, environment: Environment, now: datetime, limit: int
+        self,
+        *,
+        provider: str,
+        environment: Environment,
+        now: datetime,
+        limit: int,
+        account: str | None = None,
     ) -> Sequence[InboxRow]:
         """
         The provider's deliveries whose time has come, the longest due first by (due_at,
@@ -209,6 +221,10 @@ class InboxTransaction(Protocol):
 
         They are held until the end, and those that other transactions hold are left out: whoever
         claims does it in the same transaction.
+
+        Args:
+            account: Only those that were received for it, or for nobody who is known. Of all if
+                left out.
         """
         ...
 
@@ -227,6 +243,17 @@ class InboxTransaction(Protocol):
         """Replace what changes of a row: state, tries, times, fencing, error, trace, conflict."""
         ...
 
+    def swap_delivery(self, old: InboxRow, new: InboxRow) -> None:
+        """
+        `save_delivery`, if the row still stands as `old`: due, with its fencing and conflict. For
+        whoever claimed it in an earlier transaction.
+
+        Raises:
+            StoreConflict: Somebody else claimed or concluded it since, or it is contradicted. At
+                the latest before the commit; nothing of the transaction is kept.
+        """
+        ...
+
     def hold_line(self, row: InboxRow, until: datetime) -> None:
         """
         Let those that wait behind a delivery not be looked at before `until`: they would be in the
@@ -236,8 +263,8 @@ class InboxTransaction(Protocol):
 
     def reconsider(
         self, *, provider: str, environment: Environment, ref: str, now: datetime
-    ) -> int:
-        """Make foreign deliveries about a provider's object due, and say how many there are."""
+    ) -> None:
+        """Make foreign deliveries about a provider's object due."""
         ...
 
     def deliveries(self, query: InboxQuery) -> Sequence[InboxRow]:
@@ -266,9 +293,15 @@ class InboxTransaction(Protocol):
         ...
 
     def due_handler_runs(
-        self, *, provider: str, environment: Environment, now: datetime, limit: int
+        self,
+        *,
+        provider: str,
+        environment: Environment,
+        now: datetime,
+        limit: int,
+        account: str | None = None,
     ) -> Sequence[HandlerRun]:
-        """Due runs, the longest due first; held, and left out, as `due_deliveries`."""
+        """Due runs, the longest due first; held, left out and narrowed as `due_deliveries`."""
         ...
 
     def claim_handler_runs(self, runs: Collection[HandlerRun], *, until: datetime) -> None:
@@ -281,6 +314,13 @@ class InboxTransaction(Protocol):
 
     def save_handler_run(self, run: HandlerRun) -> None:
         """Replace what changes of a run: state, tries, times, fencing, error and trace."""
+        ...
+
+    def swap_handler_run(self, old: HandlerRun, new: HandlerRun) -> bool:
+        """
+        `save_handler_run`, if the run still stands as `old`: due, with its fencing. Holds it until
+        the end. False where it does not, and nothing was written.
+        """
         ...
 
     def handler_runs(self, query: InboxQuery) -> Sequence[HandlerRun]:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from payport.storage.columns import Moment
 from payport.storage.inbox import InboxState
 from payport.storage.schema import handler_runs, inbox
+from payport.storage.several import among, among_pairs
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.elements import ColumnElement
@@ -39,18 +40,17 @@ class InboxStatements:
         self.delivery_like: Any = sa.select(inbox).where(
             sa.or_(this, sa.and_(*_at_place(inbox), table.dedupe_key == _bind("this_dedupe_key")))
         )
-        self.due_deliveries: Any = (
+        self.due_deliveries: Any = _narrowed(
+            table.received_for,
             sa.select(inbox)
             .where(*_at_place(inbox))
             .where(_is_due(inbox), table.due_at <= _bind("now", type_=Moment()))
             .where(*_free())
             .order_by(table.due_at, table.received_at, table.id)
             .limit(_bind("limit", type_=sa.Integer))
-            .with_for_update(skip_locked=True, of=inbox)
+            .with_for_update(skip_locked=True, of=inbox),
         )
-        self.claim_deliveries: Any = _claiming(inbox).where(
-            table.id.in_(_bind("ids", expanding=True))
-        )
+        self.claim_deliveries: Any = _claiming(inbox).where(among(table.id))
         self.claimed_in_line: Any = sa.select(sa.literal(1)).where(
             *_at_place(inbox),
             table.ordering_key == _bind("this_ordering_key"),
@@ -58,6 +58,9 @@ class InboxStatements:
             table.claimed_until > _bind("now", type_=Moment()),
         )
         self.replace_delivery: Any = sa.update(inbox).where(this)
+        self.swap_delivery: Any = self.replace_delivery.where(
+            *_as_claimed(inbox), table.conflict == _bind("this_conflict")
+        )
         until = _bind("until", type_=Moment())
         self.hold_line: Any = (
             sa.update(inbox)
@@ -99,16 +102,20 @@ class InboxStatements:
         order = (table.due_at, table.event_id, table.handler)
         self.add_handler_run: Any = insert(handler_runs).on_conflict_do_nothing()
         self.handler_run: Any = sa.select(handler_runs).where(this).with_for_update()
-        self.due_handler_runs: Any = (
+        self.due_handler_runs: Any = _narrowed(
+            table.account,
             sa.select(handler_runs)
             .where(*_at_place(handler_runs))
             .where(_is_due(handler_runs), table.due_at <= _bind("now", type_=Moment()))
             .order_by(*order)
             .limit(_bind("limit", type_=sa.Integer))
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True),
         )
-        self.claim_handler_run: Any = _claiming(handler_runs).where(this)
+        self.claim_handler_runs: Any = _claiming(handler_runs).where(
+            among_pairs(table.event_id, table.handler)
+        )
         self.replace_handler_run: Any = sa.update(handler_runs).where(this)
+        self.swap_handler_run: Any = self.replace_handler_run.where(*_as_claimed(handler_runs))
         self.handler_runs: Any = _latest(handler_runs, order)
         self.count_handler_runs: Any = _counting(handler_runs)
         self.count_due_runs: Any = _counting_due(handler_runs)
@@ -127,6 +134,19 @@ def _at_place(table: sa.FromClause) -> tuple[ColumnElement[bool], ...]:
     )
 
 
+def _narrowed(account: sa.Column[Any], due: Any) -> dict[bool, Any]:
+    """By whether an account is named. What is nobody's is everybody's."""
+    return {
+        False: due,
+        True: due.where(sa.or_(account.is_(None), account == _bind("this_account"))),
+    }
+
+
+def _as_claimed(table: sa.FromClause) -> tuple[ColumnElement[bool], ...]:
+    """Nobody else claimed it since, or concluded it."""
+    return _is_due(table), table.c.fencing == _bind("this_fencing")
+
+
 def _free() -> tuple[ColumnElement[bool], ...]:
     """
     The delivery is the first of its line, and nothing of the line is claimed.
@@ -142,7 +162,8 @@ def _free() -> tuple[ColumnElement[bool], ...]:
             .where(other.c.provider == inbox.c.provider)
             .where(other.c.environment == inbox.c.environment)
             .where(other.c.ordering_key == inbox.c.ordering_key)
-            .limit(1)
+            # A literal: of how many it is the first, a planner could not guess from a parameter.
+            .limit(sa.literal_column("1"))
             .correlate(inbox)
         )
 

@@ -7,7 +7,6 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from payport.domain.errors import StoreConflict
 from payport.domain.identifiers import Environment
 from payport.storage.inbox import InboxCounts, InboxState
 from payport.storage.memory_unit import MemoryUnit
@@ -44,7 +43,13 @@ class MemoryInbox(MemoryUnit):
         return self._data.inbox.get(row_id)
 
     def due_deliveries(
-        self, *, provider: str, environment: Environment, now: datetime, limit: int
+        self,
+        *,
+        provider: str,
+        environment: Environment,
+        now: datetime,
+        limit: int,
+        account: str | None = None,
     ) -> Sequence[InboxRow]:
         """See `Transaction.due_deliveries`."""
         place = (provider, environment)
@@ -56,7 +61,11 @@ class MemoryInbox(MemoryUnit):
             first[row.ordering_key] = min(known, row, key=_arrival)
             if row.claimed_until is not None and row.claimed_until > now:
                 claimed.add(row.ordering_key)
-        due = [r for line, r in first.items() if line not in claimed and r.due_at <= now]
+        due = [
+            row
+            for line, row in first.items()
+            if line not in claimed and row.due_at <= now and _is_of(row.received_for, account)
+        ]
         return heapq.nsmallest(limit, due, key=lambda row: (row.due_at, *_arrival(row)))
 
     def claim_deliveries(self, ids: Collection[str], *, until: datetime) -> None:
@@ -75,8 +84,15 @@ class MemoryInbox(MemoryUnit):
         """See `Transaction.save_delivery`."""
         stored = self._data.inbox.get(row.id)
         if stored is None:
-            raise StoreConflict("no such delivery", operation="store.save_delivery")
+            raise self._clash("no such delivery", "save_delivery")
         self._keep(replace(stored, conflict=row.conflict, **_turn(row)))
+
+    def swap_delivery(self, old: InboxRow, new: InboxRow) -> None:
+        """See `Transaction.swap_delivery`."""
+        stored = self._data.inbox.get(old.id)
+        if stored is None or not _is_as(stored, old) or stored.conflict != old.conflict:
+            raise self._clash("somebody else has the delivery", "swap_delivery")
+        self.save_delivery(new)
 
     def hold_line(self, row: InboxRow, until: datetime) -> None:
         """See `Transaction.hold_line`."""
@@ -90,7 +106,7 @@ class MemoryInbox(MemoryUnit):
 
     def reconsider(
         self, *, provider: str, environment: Environment, ref: str, now: datetime
-    ) -> int:
+    ) -> None:
         """See `Transaction.reconsider`."""
         sought = (provider, environment, ref)
         found = [
@@ -100,7 +116,6 @@ class MemoryInbox(MemoryUnit):
         ]
         for row in found:
             self._keep(replace(row, state=InboxState.DUE, tries=0, due_at=now, error=None))
-        return len(found)
 
     def deliveries(self, query: InboxQuery) -> Sequence[InboxRow]:
         """See `Transaction.deliveries`."""
@@ -171,14 +186,22 @@ class MemoryInbox(MemoryUnit):
                 self._keep_run(run)
 
     def due_handler_runs(
-        self, *, provider: str, environment: Environment, now: datetime, limit: int
+        self,
+        *,
+        provider: str,
+        environment: Environment,
+        now: datetime,
+        limit: int,
+        account: str | None = None,
     ) -> Sequence[HandlerRun]:
         """See `Transaction.due_handler_runs`."""
         place = (provider, environment)
         due = [
             run
             for run in self._data.waiting_runs.values()
-            if (run.provider, run.environment) == place and run.due_at <= now
+            if (run.provider, run.environment) == place
+            and run.due_at <= now
+            and _is_of(run.account, account)
         ]
         return heapq.nsmallest(limit, due, key=_turn_of)
 
@@ -197,8 +220,16 @@ class MemoryInbox(MemoryUnit):
         """See `Transaction.save_handler_run`."""
         stored = self._data.runs.get((run.event_id, run.handler))
         if stored is None:
-            raise StoreConflict("no such run", operation="store.save_handler_run")
+            raise self._clash("no such run", "save_handler_run")
         self._keep_run(replace(stored, **_turn(run)))
+
+    def swap_handler_run(self, old: HandlerRun, new: HandlerRun) -> bool:
+        """See `Transaction.swap_handler_run`."""
+        stored = self._data.runs.get((old.event_id, old.handler))
+        if stored is None or not _is_as(stored, old):
+            return False
+        self.save_handler_run(new)
+        return True
 
     def handler_runs(self, query: InboxQuery) -> Sequence[HandlerRun]:
         """See `Transaction.handler_runs`."""
@@ -225,6 +256,16 @@ _TURN: Final = ("state", "tries", "due_at", "claimed_until", "fencing", "error",
 def _turn(row: InboxRow | HandlerRun) -> dict[str, Any]:
     """What changes of a row while it is worked on."""
     return {name: getattr(row, name) for name in _TURN}
+
+
+def _is_of(whose: str | None, account: str | None) -> bool:
+    """What is nobody's is everybody's."""
+    return whose is None or account in {None, whose}
+
+
+def _is_as(stored: R, claimed: R) -> bool:
+    """Nobody else claimed it since, or concluded it."""
+    return stored.state is InboxState.DUE and stored.fencing == claimed.fencing
 
 
 def _arrival(row: InboxRow) -> tuple[datetime, str]:

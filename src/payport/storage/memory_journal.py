@@ -16,7 +16,7 @@ from payport.storage.memory_unit import MemoryUnit
 from payport.storage.sends import restored
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from payport.domain.events import DomainEvent
@@ -46,6 +46,9 @@ class MemoryJournal(MemoryUnit):
         """See `Transaction.payment`."""
         del lock
         return self._data.payments.get(payment_id)
+
+    def hold_payments(self, keys: Collection[str]) -> None:
+        """See `Transaction.hold_payments`. There is one transaction at a time."""
 
     def payment_by_ref(self, provider: str, account: str, ref: str) -> PaymentIntent | None:
         """See `Transaction.payment_by_ref`."""
@@ -296,6 +299,11 @@ class MemoryJournal(MemoryUnit):
     def event(self, event_id: str) -> DomainEvent | None:
         """See `Transaction.event`."""
         return self._data.events.get(event_id)
+
+    def several_events(self, event_ids: Collection[str]) -> Mapping[str, DomainEvent]:
+        """See `Transaction.several_events`."""
+        events = self._data.events
+        return {event_id: events[event_id] for event_id in event_ids if event_id in events}
 
     def events(self, aggregate_id: str) -> Sequence[DomainEvent]:
         """See `Transaction.events`."""

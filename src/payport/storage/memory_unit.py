@@ -81,6 +81,6 @@ class MemoryUnit:
             # Undone by _put's rule: the value from before is put back.
             self._undo.append((table, key, table.pop(key)))
 
-    def _clash(self, message: str) -> StoreConflict:
-        self._conflict = StoreConflict(message, operation="store.save_payment")
+    def _clash(self, message: str, operation: str = "save_payment") -> StoreConflict:
+        self._conflict = StoreConflict(message, operation=f"store.{operation}")
         return self._conflict

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["HEAD", "VERSION_TABLE", "check", "migrate", "version_of"]
 
 #: The latest revision in `migrations/versions`.
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 
 #: payport's own; the application's alembic keeps another one.
 VERSION_TABLE: Final = "payport_alembic_version"

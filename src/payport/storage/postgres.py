@@ -18,6 +18,7 @@ from payport.domain.errors import ConfigurationError
 from payport.storage import forks
 from payport.storage.beginning import SCHEMA
 from payport.storage.engines import AsyncSqlStore, SyncSqlStore
+from payport.storage.postgres_running import ThroughPsycopg
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +61,8 @@ class PostgresStore(SyncSqlStore):
             all are in use, before StoreUnavailable; five if left out.
     """
 
+    _running = ThroughPsycopg
+
     def __init__(self, url: str | sa.URL) -> None:
         target, options = settings_from(url)
         super().__init__(sa.create_engine(target, **options))
@@ -89,6 +92,8 @@ class AsyncPostgresStore(AsyncSqlStore):
 
     Arguments and forks as `PostgresStore`. On Windows psycopg needs a selector event loop.
     """
+
+    _running = ThroughPsycopg
 
     def __init__(self, url: str | sa.URL) -> None:
         target, options = settings_from(url)

@@ -11,30 +11,44 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
-import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from payport.storage.beginning import begin
+from payport.storage.compiled import Compiler
 from payport.storage.faults import driver_fault, guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection
 
-__all__ = ["Row", "Running", "ThroughDriver", "ThroughToolkit"]
+    from payport.storage.compiled import Compiled
+
+__all__ = [
+    "KEEP",
+    "SAVE",
+    "TAKE_BACK",
+    "Conflict",
+    "Row",
+    "Running",
+    "ThroughDriver",
+    "ThroughToolkit",
+]
 
 #: A row, by column.
 Row = Any
 
+#: Makes what is raised where a write found no row.
+Conflict: TypeAlias = Callable[[], Exception]
+
 #: The same in SQLite and PostgreSQL.
-_SAVE: Final = "SAVEPOINT payport_unit"
-_KEEP: Final = "RELEASE SAVEPOINT payport_unit"
-_TAKE_BACK: Final = "ROLLBACK TO SAVEPOINT payport_unit"
+SAVE: Final = "SAVEPOINT payport_unit"
+KEEP: Final = "RELEASE SAVEPOINT payport_unit"
+TAKE_BACK: Final = "ROLLBACK TO SAVEPOINT payport_unit"
 
 
 class Running(Protocol):
@@ -81,6 +95,18 @@ class Running(Protocol):
         """How many rows a statement wrote."""
         ...
 
+    def write(self, statement: Any, values: Mapping[str, Any], conflict: Conflict | None) -> None:
+        """
+        Run a statement of which nothing is asked but that it writes a row, where a conflict is
+        given, which is raised otherwise: at once, or by the next call but `write`, before that
+        does anything.
+        """
+        ...
+
+    def settle(self) -> None:
+        """Have all of `write` done: somebody else is about to use the connection."""
+        ...
+
 
 class ThroughToolkit:
     """
@@ -100,16 +126,16 @@ class ThroughToolkit:
 
     def save(self) -> None:
         """See `Running`."""
-        self._told(_SAVE)
+        self._told(SAVE)
 
     def keep(self) -> None:
         """See `Running`."""
-        self._told(_KEEP)
+        self._told(KEEP)
 
     def take_back(self) -> None:
         """See `Running`."""
-        self._told(_TAKE_BACK)
-        self._told(_KEEP)
+        self._told(TAKE_BACK)
+        self._told(KEEP)
 
     def _told(self, statement: str) -> None:
         guarded(self.place, lambda: self._connection.exec_driver_sql(statement))
@@ -141,6 +167,17 @@ class ThroughToolkit:
     def count(self, statement: Any, values: Mapping[str, Any]) -> int:
         """See `Running`."""
         return guarded(self.place, lambda: self._connection.execute(statement, values).rowcount)
+
+    def write(self, statement: Any, values: Mapping[str, Any], conflict: Conflict | None) -> None:
+        """See `Running`."""
+        if not self.count(statement, values) and conflict is not None:
+            raise conflict()
+
+    def settle(self) -> None:
+        """See `Running`. Nothing is ever put off."""
+
+
+_compiled: Final = Compiler(sqlite.dialect(paramstyle="qmark"))
 
 
 class ThroughDriver:
@@ -182,16 +219,16 @@ class ThroughDriver:
 
     def save(self) -> None:
         """See `Running`."""
-        self.run(_SAVE)
+        self.run(SAVE)
 
     def keep(self) -> None:
         """See `Running`."""
-        self.run(_KEEP)
+        self.run(KEEP)
 
     def take_back(self) -> None:
         """See `Running`."""
-        self.run(_TAKE_BACK)
-        self.run(_KEEP)
+        self.run(TAKE_BACK)
+        self.run(KEEP)
 
     def commit(self) -> None:
         """See `Running`."""
@@ -255,78 +292,13 @@ class ThroughDriver:
             return self._toolkit.count(statement, values)
         return self._execute(compiled, values).rowcount
 
-    def _execute(self, compiled: _Compiled, values: Mapping[str, Any]) -> sqlite3.Cursor:
+    def write(self, statement: Any, values: Mapping[str, Any], conflict: Conflict | None) -> None:
+        """See `Running`."""
+        if not self.count(statement, values) and conflict is not None:
+            raise conflict()
+
+    def settle(self) -> None:
+        """See `Running`. Nothing is ever put off."""
+
+    def _execute(self, compiled: Compiled, values: Mapping[str, Any]) -> sqlite3.Cursor:
         return self.run(compiled.sql, compiled.parameters(values))
-
-
-class _Compiled:
-    """One statement for SQLite's driver: its text, and what makes values and rows fit."""
-
-    __slots__ = ("_columns", "_constants", "_made", "_pick", "_readers", "sql")
-
-    def __init__(self, compiled: Any, columns: Sequence[Any], given: Collection[str]) -> None:
-        self.sql: str = str(compiled)
-        constants: Mapping[str, Any] = compiled.params
-        names: Sequence[str] = compiled.positiontup
-        #: The values in the order of the statement's question marks.
-        self._pick = _picking(names)
-        #: Those that the statement has of its own; most have none.
-        self._constants = {name: constants[name] for name in names if name not in given}
-        made = (_processor(compiled.binds[name].type, "bind_processor") for name in names)
-        self._made = [(at, make) for at, make in enumerate(made) if make is not None]
-        self._columns = [column.key for column in columns]
-        readers = ((c.key, _processor(c.type, "result_processor", None)) for c in columns)
-        self._readers = [(name, read) for name, read in readers if read is not None]
-
-    def parameters(self, values: Mapping[str, Any]) -> list[Any]:
-        """What the driver is given beside the statement."""
-        parameters = list(self._pick({**self._constants, **values} if self._constants else values))
-        for at, make in self._made:
-            parameters[at] = make(parameters[at])
-        return parameters
-
-    def row(self, found: Sequence[Any]) -> Row:
-        """The driver's row, by column and with our types."""
-        row = dict(zip(self._columns, found, strict=True))
-        for name, read in self._readers:
-            row[name] = read(row[name])
-        return row
-
-
-def _picking(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
-    """What takes values by their names, in this order."""
-    if len(names) > 1:
-        return itemgetter(*names)
-    return lambda values: [values[name] for name in names]
-
-
-_DIALECT: Final = sqlite.dialect(paramstyle="qmark")
-
-#: By statement and by the columns that an insert or update names. None: only the toolkit can.
-_known: Final[dict[tuple[Any, ...], _Compiled | None]] = {}
-
-
-def _compiled(statement: Any, values: Mapping[str, Any]) -> _Compiled | None:
-    key = (statement, *values)
-    try:
-        return _known[key]
-    except KeyError:
-        return _known.setdefault(key, _compile(statement, values))
-
-
-def _compile(statement: Any, values: Mapping[str, Any]) -> _Compiled | None:
-    reads = isinstance(statement, sa.Select)
-    columns = [column.key for column in statement.table.columns] if not reads else []
-    named = [name for name in values if name in columns]
-    compiled = statement.compile(dialect=_DIALECT, column_keys=None if reads else named)
-    if compiled.post_compile_params:
-        # A list of values is spelled out anew for each number of them.
-        return None
-    return _Compiled(compiled, list(statement.selected_columns) if reads else [], values.keys())
-
-
-def _processor(kind: Any, which: str, *more: Any) -> Callable[[Any], Any] | None:
-    """What the type does to a value between here and the driver; None where it does nothing."""
-    implementation = kind.dialect_impl(_DIALECT)
-    made: Callable[[Any], Any] | None = getattr(implementation, which)(_DIALECT, *more)
-    return made

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from payport.domain.errors import StoreConflict
 from payport.storage import rows
 from payport.storage.inbox import InboxCounts, InboxState
+from payport.storage.several import slices, slices_of_pairs
 from payport.storage.sql_unit import SqlUnit
 
 if TYPE_CHECKING:
@@ -46,17 +47,25 @@ class SqlInbox(SqlUnit):
         return self._one(rows.delivery_from, statement, this_id=row_id)
 
     def due_deliveries(
-        self, *, provider: str, environment: Environment, now: datetime, limit: int
+        self,
+        *,
+        provider: str,
+        environment: Environment,
+        now: datetime,
+        limit: int,
+        account: str | None = None,
     ) -> Sequence[InboxRow]:
         """See `Transaction.due_deliveries`."""
-        place = _place(provider, environment)
-        found = self._all(self._sql.due_deliveries, now=now, limit=limit, **place)
+        asked = {"now": now, "limit": limit, **_place(provider, environment)}
+        if account is not None:
+            asked["this_account"] = account
+        found = self._all(self._sql.due_deliveries[account is not None], **asked)
         return [self._read(rows.delivery_from, row) for row in found]
 
     def claim_deliveries(self, ids: Collection[str], *, until: datetime) -> None:
         """See `Transaction.claim_deliveries`."""
-        if ids:
-            self._count(self._sql.claim_deliveries, {"ids": list(ids), "until": until})
+        for some in slices(ids):
+            self._write(self._sql.claim_deliveries, {**some, "until": until})
 
     def is_at_work(self, row: InboxRow, now: datetime) -> bool:
         """See `Transaction.is_at_work`."""
@@ -71,20 +80,26 @@ class SqlInbox(SqlUnit):
     def save_delivery(self, row: InboxRow) -> None:
         """See `Transaction.save_delivery`."""
         changes = {**rows.delivery_changes(row), "this_id": row.id}
-        if not self._count(self._sql.replace_delivery, changes):
-            raise StoreConflict("no such delivery", operation="store.save_delivery")
+        gone = partial(self._clash, "no such delivery", "save_delivery")
+        self._write(self._sql.replace_delivery, changes, gone)
+
+    def swap_delivery(self, old: InboxRow, new: InboxRow) -> None:
+        """See `Transaction.swap_delivery`."""
+        this = {"this_id": old.id, "this_fencing": old.fencing, "this_conflict": old.conflict}
+        changed = partial(self._clash, "somebody else has the delivery", "swap_delivery")
+        self._write(self._sql.swap_delivery, {**rows.delivery_changes(new), **this}, changed)
 
     def hold_line(self, row: InboxRow, until: datetime) -> None:
         """See `Transaction.hold_line`."""
         this = {"this_id": row.id, "this_ordering_key": row.ordering_key, "until": until}
-        self._count(self._sql.hold_line, {**this, **_place(row.provider, row.environment)})
+        self._write(self._sql.hold_line, {**this, **_place(row.provider, row.environment)})
 
     def reconsider(
         self, *, provider: str, environment: Environment, ref: str, now: datetime
-    ) -> int:
+    ) -> None:
         """See `Transaction.reconsider`."""
         place = _place(provider, environment)
-        return self._count(self._sql.reconsider, {"this_ref": ref, "now": now, **place})
+        self._write(self._sql.reconsider, {"this_ref": ref, "now": now, **place})
 
     def deliveries(self, query: InboxQuery) -> Sequence[InboxRow]:
         """See `Transaction.deliveries`."""
@@ -120,21 +135,28 @@ class SqlInbox(SqlUnit):
     def add_handler_runs(self, runs: Sequence[HandlerRun]) -> None:
         """See `Transaction.add_handler_runs`."""
         for run in runs:
-            self._count(self._sql.add_handler_run, rows.handler_run_row(run))
+            self._write(self._sql.add_handler_run, rows.handler_run_row(run))
 
     def due_handler_runs(
-        self, *, provider: str, environment: Environment, now: datetime, limit: int
+        self,
+        *,
+        provider: str,
+        environment: Environment,
+        now: datetime,
+        limit: int,
+        account: str | None = None,
     ) -> Sequence[HandlerRun]:
         """See `Transaction.due_handler_runs`."""
-        place = _place(provider, environment)
-        found = self._all(self._sql.due_handler_runs, now=now, limit=limit, **place)
+        asked = {"now": now, "limit": limit, **_place(provider, environment)}
+        if account is not None:
+            asked["this_account"] = account
+        found = self._all(self._sql.due_handler_runs[account is not None], **asked)
         return [self._read(rows.handler_run_from, row) for row in found]
 
     def claim_handler_runs(self, runs: Collection[HandlerRun], *, until: datetime) -> None:
         """See `Transaction.claim_handler_runs`."""
-        for run in runs:
-            this = {"this_event_id": run.event_id, "this_handler": run.handler, "until": until}
-            self._count(self._sql.claim_handler_run, this)
+        for some in slices_of_pairs([(run.event_id, run.handler) for run in runs]):
+            self._write(self._sql.claim_handler_runs, {**some, "until": until})
 
     def handler_run(self, event_id: str, handler: str) -> HandlerRun | None:
         """See `Transaction.handler_run`."""
@@ -149,8 +171,18 @@ class SqlInbox(SqlUnit):
         """See `Transaction.save_handler_run`."""
         this = {"this_event_id": run.event_id, "this_handler": run.handler}
         changes = {**rows.handler_run_changes(run), **this}
-        if not self._count(self._sql.replace_handler_run, changes):
-            raise StoreConflict("no such run", operation="store.save_handler_run")
+        gone = partial(self._clash, "no such run", "save_handler_run")
+        self._write(self._sql.replace_handler_run, changes, gone)
+
+    def swap_handler_run(self, old: HandlerRun, new: HandlerRun) -> bool:
+        """See `Transaction.swap_handler_run`."""
+        this = {
+            "this_event_id": old.event_id,
+            "this_handler": old.handler,
+            "this_fencing": old.fencing,
+        }
+        changes = {**rows.handler_run_changes(new), **this}
+        return bool(self._count(self._sql.swap_handler_run, changes))
 
     def handler_runs(self, query: InboxQuery) -> Sequence[HandlerRun]:
         """See `Transaction.handler_runs`."""

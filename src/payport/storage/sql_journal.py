@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from payport.domain.errors import StoreConflict
 from payport.storage import rows
+from payport.storage.bare import bare
 from payport.storage.base import Query
+from payport.storage.several import slices
 from payport.storage.sql_unit import SqlUnit
 from payport.storage.statements import parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from payport.domain.events import DomainEvent
@@ -32,10 +34,28 @@ class SqlJournal(SqlUnit):
 
     def payment(self, payment_id: str, *, lock: bool = False) -> PaymentIntent | None:
         """See `Transaction.payment`."""
+        if payment_id in self._held:
+            # As it is in the store, without what that does not keep.
+            return bare(self._stored[payment_id])
         if lock:
             self._by_key.clear()
         statement = self._sql.payment_locked if lock else self._sql.payment
         return self._remembered(self._one(_payment, statement, this_id=payment_id))
+
+    def hold_payments(self, keys: Collection[str]) -> None:
+        """See `Transaction.hold_payments`."""
+        for some in slices(keys):
+            for row in self._all(self._sql.hold_payments, **some):
+                intent = self._read(_payment, row)
+                self._stored[intent.id] = intent
+                self._held.add(intent.id)
+            found = [
+                self._read(rows.operation_from, row)
+                for row in self._all(self._sql.operations_by_keys, **some)
+            ]
+            # One that is not of a payment that is held came since, and may change.
+            self._by_key.update({one.key: one for one in found if one.payment_id in self._held})
+            self._told.update(row["id"] for row in self._all(self._sql.events_of_keys, **some))
 
     def payment_by_ref(self, provider: str, account: str, ref: str) -> PaymentIntent | None:
         """See `Transaction.payment_by_ref`."""
@@ -60,18 +80,19 @@ class SqlJournal(SqlUnit):
         stored = intent.evolve(version=intent.version + 1)
         before = before or self._before(intent)
         if intent.version == 0:
-            written = self._count(self._sql.add_payment, rows.payment_row(stored))
+            if not self._count(self._sql.add_payment, rows.payment_row(stored)):
+                raise self._stale()
         else:
             this = {"this_id": intent.id, "this_version": intent.version}
-            written = self._count(
-                self._sql.replace_payment, {**rows.payment_changes(stored), **this}
-            )
-        if not written:
-            raise self._clash("the payment was changed since it was read")
+            changes = {**rows.payment_changes(stored), **this}
+            self._write(self._sql.replace_payment, changes, self._stale)
         self._save_refs(stored, before)
         self._save_refunds(stored, before)
         self._stored[stored.id] = stored
         return stored
+
+    def _stale(self) -> StoreConflict:
+        return self._clash("the payment was changed since it was read")
 
     def _before(self, intent: PaymentIntent) -> PaymentIntent | None:
         if intent.version == 0:
@@ -277,12 +298,34 @@ class SqlJournal(SqlUnit):
 
     def add_events(self, events: Sequence[DomainEvent], *, at: datetime) -> Sequence[DomainEvent]:
         """See `Transaction.add_events`."""
-        add = self._sql.add_event
-        return [event for event in events if self._count(add, rows.event_row(event, at))]
+        return [event for event in events if self._is_new(event, at)]
+
+    def _is_new(self, event: DomainEvent, at: datetime) -> bool:
+        row = rows.event_row(event, at)
+        if event.aggregate_id not in self._held:
+            return bool(self._count(self._sql.add_event, row))
+        # All events of it are known, and nobody else tells of it meanwhile.
+        new = event.id not in self._told
+        if new:
+            self._told.add(event.id)
+            self._write(self._sql.add_event, row, self._told_elsewhere)
+        return new
+
+    def _told_elsewhere(self) -> StoreConflict:
+        return self._clash("an event of a held payment was added", "add_events")
 
     def event(self, event_id: str) -> DomainEvent | None:
         """See `Transaction.event`."""
         return self._one(rows.event_from, self._sql.event, this_id=event_id)
+
+    def several_events(self, event_ids: Collection[str]) -> Mapping[str, DomainEvent]:
+        """See `Transaction.several_events`."""
+        found = [
+            self._read(rows.event_from, row)
+            for some in slices(event_ids)
+            for row in self._all(self._sql.several_events, **some)
+        ]
+        return {event.id: event for event in found}
 
     def events(self, aggregate_id: str) -> Sequence[DomainEvent]:
         """See `Transaction.events`."""

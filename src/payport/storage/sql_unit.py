@@ -44,11 +44,15 @@ class SqlUnit:
         #: Operations by their keys, which one delivery asks for more than once; until one is
         #: written, or a row is locked: others may have written while this one waited for it.
         self._by_key: dict[str, OperationRecord | None] = {}
+        #: Payments that were held before anything of them was read, and all events of them.
+        self._held: set[str] = set()
+        self._told: set[str] = set()
 
     @property
     def connection(self) -> Any:
         """The SQLAlchemy connection, for an application's statements that commit with these."""
         connection = self._connection
+        self._running.settle()
         if not connection.in_transaction():
             # The store may have begun past the toolkit. An ORM session that finds no transaction
             # begins one of its own, and its commit would be everybody's.
@@ -75,6 +79,15 @@ class SqlUnit:
         written: int = self._running.count(statement, values)
         return written
 
+    def _write(
+        self,
+        statement: Executable,
+        values: Mapping[str, Any],
+        conflict: Callable[[], StoreConflict] | None = None,
+    ) -> None:
+        """Write, now or with what follows; that no row was there is a conflict if one is given."""
+        self._running.write(statement, values, conflict)
+
     def _one(self, read: Callable[[Row], T], statement: Executable, **values: Any) -> T | None:
         row = self._first(statement, **values)
         return None if row is None else self._read(read, row)
@@ -91,6 +104,6 @@ class SqlUnit:
         # Outside the handler: pydantic's error repeats the values that it could not read.
         raise fault
 
-    def _clash(self, message: str) -> StoreConflict:
-        self._conflict = StoreConflict(message, operation="store.save_payment")
+    def _clash(self, message: str, operation: str = "save_payment") -> StoreConflict:
+        self._conflict = StoreConflict(message, operation=f"store.{operation}")
         return self._conflict

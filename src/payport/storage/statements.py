@@ -25,6 +25,7 @@ from payport.storage.schema import (
     restorations,
     store,
 )
+from payport.storage.several import among
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.elements import ColumnElement
@@ -123,6 +124,13 @@ class Statements(InboxStatements):
         this = payments.c.id == _bind("this_id")
         self.payment: Any = sa.select(payments.c.document).where(this)
         self.payment_locked: Any = self.payment.with_for_update()
+        #: In one order, so that two who hold several never wait for each other.
+        self.hold_payments: Any = (
+            sa.select(payments.c.document)
+            .where(payments.c.id.in_(_payments_of_keys()))
+            .order_by(payments.c.id)
+            .with_for_update(of=payments)
+        )
         self.payment_by_ref: Any = (
             sa.select(payments.c.document)
             .join_from(provider_refs, payments)
@@ -173,6 +181,7 @@ class Statements(InboxStatements):
         self.operation_by_key: Any = sa.select(operations).where(
             operations.c.key == _bind("this_key")
         )
+        self.operations_by_keys: Any = sa.select(operations).where(among(operations.c.key))
         self.add_operation: Any = insert(operations).on_conflict_do_nothing()
         self.replace_operation: Any = sa.update(operations).where(this)
         self.swap_operation: Any = (
@@ -267,11 +276,19 @@ class Statements(InboxStatements):
     def _events(self, insert: Any) -> None:
         self.add_event: Any = insert(events).on_conflict_do_nothing()
         self.event: Any = sa.select(events).where(events.c.id == _bind("this_id"))
+        self.several_events: Any = sa.select(events).where(among(events.c.id))
+        self.events_of_keys: Any = sa.select(events.c.id).where(
+            events.c.payment_id.in_(_payments_of_keys())
+        )
         self.events: Any = (
             sa.select(events)
             .where(events.c.payment_id == _bind("this_payment_id"))
             .order_by(events.c.seq)
         )
+
+
+def _payments_of_keys() -> Any:
+    return sa.select(operations.c.payment_id).where(among(operations.c.key))
 
 
 def _counted(insert: Any, table: sa.Table) -> Any:

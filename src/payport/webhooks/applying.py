@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from payport.operations.session import Session
     from payport.storage.base import Transaction
 
-__all__ = ["Applied", "apply_delivery", "save_state", "settle_tie"]
+__all__ = ["Applied", "apply_claimed", "apply_delivery", "save_state", "settle_tie"]
 
 _log = logging.getLogger("payport.webhooks")
 
@@ -100,6 +100,17 @@ def apply_delivery(tx: Transaction, session: Session, claimed: InboxRow, said: R
     if row is None or not is_mine(row, claimed):
         # Another worker took it over and is done, or at it.
         return Applied(InboxState.DONE if row is None else row.state)
+    return apply_claimed(tx, session, row, said)
+
+
+def apply_claimed(tx: Transaction, session: Session, row: InboxRow, said: Read) -> Applied:
+    """
+    Apply what a claimed delivery says to its payment, without a look at whose it is by now.
+
+    Raises:
+        StoreConflict: It is not this worker's any more. Nothing of the transaction may be kept.
+        PayportError: Nothing of it may be kept.
+    """
     if hints.is_hint(row):
         return _looked(tx, session, row, said.facts)
     if said.payout is not None:
@@ -169,12 +180,13 @@ def _later(
 ) -> InboxState:
     due_at = session.settings.clock.now() + wait
     later = replace(row, due_at=due_at, claimed_until=None, error=why)
-    tx.save_delivery(later)
+    tx.swap_delivery(row, later)
     tx.hold_line(later, due_at)
     return InboxState.DUE
 
 
 def save_state(tx: Transaction, row: InboxRow, state: InboxState, error: str | None) -> InboxState:
-    """Write down where a locked delivery stands, and that nobody has it."""
-    tx.save_delivery(replace(row, state=state, claimed_until=None, error=error, trace=None))
+    """Write down where a claimed delivery stands, and that nobody has it."""
+    done = replace(row, state=state, claimed_until=None, error=error, trace=None)
+    tx.swap_delivery(row, done)
     return state

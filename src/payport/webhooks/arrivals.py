@@ -38,6 +38,7 @@ def arrivals_of(
         WebhookRejected: They hold text that no store can keep.
     """
     name, environment = session.spec.name, session.environment
+    account = session.known_account
     kept, digest = without_client_secrets(body), hashlib.sha256(body).hexdigest()
     arrivals: list[Arrival] = []
     try:
@@ -64,6 +65,7 @@ def arrivals_of(
                     received_at=now,
                     state=InboxState.DUE if why is None else InboxState.QUARANTINED,
                     error=why,
+                    received_for=account,
                 )
             )
     except UnicodeError:

@@ -101,8 +101,10 @@ class LateTransaction:
         return _Carried(connection, self._loop) if self.is_in_loop else connection
 
     async def end(self, *, well: bool) -> None:
-        """Commit it, or take it back; raises what that raises."""
+        """Commit it, or take it back; raises what that raises. If nobody began it, do so now."""
         if self._task is None:
+            if well:
+                await self._store.transact(self._done)
             return
         if self._verdict is not None and not self._verdict.done():
             self._verdict.set_result(well)
@@ -115,6 +117,10 @@ class LateTransaction:
             await asyncio.gather(self._task, return_exceptions=True)
 
     # -- the unit of work -------------------------------------------------------------------------
+
+    def _done(self, tx: Transaction) -> None:
+        self._begin(tx)
+        self._finish(tx)
 
     def _work(self, tx: Transaction) -> None:
         self._begin(tx)

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from payport.domain.errors import ConfigurationError, NotFound
+from payport.domain.errors import ConfigurationError
 from payport.operations.steps import AsyncPorts, Ports, is_awaited
 from payport.storage.base import HandlerRun, InboxState
 from payport.webhooks.handling import IN_HANDLER, HandlerTransaction, no_connection
-from payport.webhooks.outbox import Outbox, message_in
+from payport.webhooks.outbox import Outbox
 from payport.webhooks.turns import is_mine
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from payport.webhooks.handlers import Handler
     from payport.webhooks.handling import Deferring
 
-__all__ = ["Calling", "Superseded", "mark"]
+__all__ = ["Calling", "Superseded", "take"]
 
 
 class Superseded(Exception):
@@ -37,6 +37,7 @@ class Calling:
     session: Session
     run: HandlerRun
     handler: Handler
+    told: object
 
     def done(self, ports: Ports | AsyncPorts) -> Any:
         """Run the handler in the transaction that marks it; once, whoever else tries."""
@@ -49,12 +50,11 @@ class Calling:
             )
 
         def work(tx: Transaction) -> tuple[Callable[[], Any], ...]:
-            current, outbox = checked(tx, self.run), self._outbox()
-            told = _told(tx, self.run)
+            take(tx, self.run)
+            outbox = self._outbox()
             given = HandlerTransaction(outbox, lambda: _present(getattr(tx, "connection", None)))
-            _called(self.run.handler, self.handler, told, given)
-            # Locked since it was checked: it is as it was.
-            _done(tx, current, outbox, self.session)
+            _called(self.run.handler, self.handler, self.told, given)
+            _send(tx, outbox, self.session)
             return given.pending
 
         return ports.store.transact(work)
@@ -66,41 +66,39 @@ class Calling:
         """
         from payport.webhooks.awaiting import LateTransaction  # noqa: PLC0415 - imports asyncio
 
-        told, outbox = await ports.store.transact(lambda tx: _due(tx, self.run)), self._outbox()
-
-        def finish(tx: Transaction) -> None:
-            mark(tx, self.run, outbox, self.session)
-
-        late = LateTransaction(ports.store, lambda tx: checked(tx, self.run), finish)
+        await ports.store.transact(lambda tx: _check(tx, self.run))
+        outbox = self._outbox()
+        late = LateTransaction(
+            ports.store,
+            lambda tx: take(tx, self.run),
+            lambda tx: _send(tx, outbox, self.session),
+        )
         try:
-            given = await self._ran_beside(ports, late, told, outbox)
+            given = await self._ran_beside(ports, late, outbox)
         except BaseException:
             await late.end(well=False)
             raise
-        if late.is_open:
-            await late.end(well=True)
-        else:
-            await ports.store.transact(finish)
+        await late.end(well=True)
         return given.pending
 
-    async def _ran_beside(
-        self, ports: AsyncPorts, late: Any, told: object, outbox: Outbox
-    ) -> Deferring:
+    async def _ran_beside(self, ports: AsyncPorts, late: Any, outbox: Outbox) -> Deferring:
         from payport.webhooks.awaiting import AwaitedTransaction  # noqa: PLC0415 - as above
 
         if is_awaited(self.handler):
             awaited = AwaitedTransaction(outbox, late)
             token = IN_HANDLER.set(self.run.handler)
             try:
-                await self.handler(told, awaited)
+                await self.handler(self.told, awaited)
             finally:
                 IN_HANDLER.reset(token)
             return awaited
         plain = HandlerTransaction(outbox, late.connection_from_thread)
         if ports.threads is None:
-            _called(self.run.handler, self.handler, told, plain)
+            _called(self.run.handler, self.handler, self.told, plain)
         else:
-            await ports.threads.run(lambda: _called(self.run.handler, self.handler, told, plain))
+            await ports.threads.run(
+                lambda: _called(self.run.handler, self.handler, self.told, plain)
+            )
         return plain
 
     def _outbox(self) -> Outbox:
@@ -140,40 +138,25 @@ def _refuse_awaitable(result: object) -> NoReturn:
 # -- in one transaction ---------------------------------------------------------------------------
 
 
-def checked(tx: Transaction, run: HandlerRun) -> HandlerRun:
-    """The run as it stands, unless another worker has it now, or had."""
+def _check(tx: Transaction, run: HandlerRun) -> None:
+    """Make sure that it is this worker's still, before anything is done."""
     current = tx.handler_run(run.event_id, run.handler)
     if current is None or not is_mine(current, run):
         raise Superseded
-    return current
 
 
-def _due(tx: Transaction, run: HandlerRun) -> object:
-    """The event or the message of a run that is this worker's."""
-    checked(tx, run)
-    return _told(tx, run)
+def take(tx: Transaction, run: HandlerRun) -> None:
+    """
+    Write down that it is done, unless another worker has it now: first of all, so that it is held,
+    and in one commit with what the handler writes, or not at all.
+    """
+    done = replace(run, state=InboxState.DONE, claimed_until=None, error=None, trace=None)
+    if not tx.swap_handler_run(run, done):
+        raise Superseded
 
 
-def _told(tx: Transaction, run: HandlerRun) -> object:
-    if run.message is not None:
-        return message_in(run)
-    event = tx.event(run.event_id)
-    if event is None:
-        message = "the event is gone from the store"
-        raise NotFound(message, operation="webhooks", reference=run.event_id)
-    return event
-
-
-def mark(tx: Transaction, run: HandlerRun, outbox: Outbox, session: Session) -> None:
-    """See `_done`; unless another worker has it now."""
-    _done(tx, checked(tx, run), outbox, session)
-
-
-def _done(tx: Transaction, current: HandlerRun, outbox: Outbox, session: Session) -> None:
-    """Write down that it is done, and what it sends, in one commit with what it wrote."""
+def _send(tx: Transaction, outbox: Outbox, session: Session) -> None:
+    """Write down what it sends."""
     made = outbox.runs(session.settings.clock.now())
     if made:
         tx.add_handler_runs(made)
-    tx.save_handler_run(
-        replace(current, state=InboxState.DONE, claimed_until=None, error=None, trace=None)
-    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from payport.domain.errors import NotFound
 from payport.operations.steps import Steps, transact, transact_patiently
+from payport.providers.outcomes import Account
 from payport.storage.base import InboxRow, InboxState
 from payport.webhooks import hints
 from payport.webhooks.turns import delivery_lease, is_mine, released
@@ -17,28 +18,42 @@ if TYPE_CHECKING:
     from payport.operations.session import Session
     from payport.storage.base import Transaction
 
-__all__ = ["claim_due", "claim_one", "is_ours", "release"]
+__all__ = ["claim_due", "claim_one", "is_ours", "own_account", "release"]
 
 _PROCESS: Final = "webhooks.process"
 
 
 def is_ours(session: Session, row: InboxRow) -> bool:
-    """Whether a delivery is this client's to process: others may share the store."""
+    """Whether a delivery is of this client's providers: others may share the store."""
     names = {line.spec.name for line in session.lines}
     return row.provider in names and row.environment == session.environment
 
 
+def own_account(session: Session) -> Steps[str]:
+    """
+    The account whose deliveries and handlers' runs this client takes. While the provider does not
+    tell, it is none: then only what is nobody's is taken.
+    """
+    told = yield from session.told_account()
+    return told.id if isinstance(told, Account) else ""
+
+
 def claim_due(session: Session, limit: int) -> Steps[list[InboxRow]]:
     """Take what is due, for a while and for nobody else."""
+    account = yield from own_account(session)
 
     def work(tx: Transaction) -> list[InboxRow]:
         now = session.settings.clock.now()
         rows = tx.due_deliveries(
-            provider=session.spec.name, environment=session.environment, now=now, limit=limit
+            provider=session.spec.name,
+            environment=session.environment,
+            now=now,
+            limit=limit,
+            account=account,
         )
         return _claimed(tx, session, rows)
 
-    return transact_patiently(work)
+    return (yield from transact_patiently(work))
 
 
 def claim_one(session: Session, row_id: str) -> Steps[tuple[InboxRow, bool]]:
@@ -49,6 +64,7 @@ def claim_one(session: Session, row_id: str) -> Steps[tuple[InboxRow, bool]]:
     Raises:
         NotFound: There is no such delivery.
     """
+    account = yield from _account_for(session, row_id)
 
     def work(tx: Transaction) -> tuple[InboxRow, bool]:
         row = tx.delivery(row_id, lock=True)
@@ -57,13 +73,24 @@ def claim_one(session: Session, row_id: str) -> Steps[tuple[InboxRow, bool]]:
             raise NotFound(message, operation=_PROCESS, reference=row_id)
         if row.state is not InboxState.DUE or not is_ours(session, row):
             return row, False
+        if row.received_for is not None and row.received_for != account:
+            return row, False
         if hints.is_hint(row) and session.settings.clock.now() < row.due_at:
             return row, False  # anybody can send it: it is not read more often than it may be
         if tx.is_at_work(row, session.settings.clock.now()):
             return row, False
         return _claimed(tx, session, [row])[0], True
 
-    return transact_patiently(work)
+    return (yield from transact_patiently(work))
+
+
+def _account_for(session: Session, row_id: str) -> Steps[str]:
+    """The account that this client has at the provider of a delivery."""
+    lines = session.lines
+    if len(lines) > 1:
+        row = yield from transact(lambda tx: tx.delivery(row_id))
+        lines = [line for line in lines if row is not None and line.spec.name == row.provider]
+    return (yield from own_account(lines[0])) if lines else ""
 
 
 def _claimed(tx: Transaction, session: Session, rows: Collection[InboxRow]) -> list[InboxRow]:

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from payport.domain.errors import ConfigurationError, StoreUnavailable
+from payport.domain.errors import ConfigurationError, NotFound, StoreUnavailable
 from payport.operations.steps import (
     AsyncPorts,
     Steps,
@@ -23,11 +23,12 @@ from payport.operations.steps import (
     transact_patiently,
 )
 from payport.storage.base import HandlerRun, InboxState
-from payport.webhooks.calling import Calling, Superseded, mark
-from payport.webhooks.outbox import Outbox, operation_in
+from payport.webhooks.calling import Calling, Superseded, take
+from payport.webhooks.outbox import message_in, operation_in
 from payport.webhooks.turns import failed, is_mine
 
 if TYPE_CHECKING:
+    from payport.domain.events import DomainEvent
     from payport.operations.session import Session
     from payport.storage.base import Transaction
 
@@ -39,9 +40,14 @@ _log = logging.getLogger("payport.webhooks")
 Operations: TypeAlias = Mapping[str, Callable[["Session", Mapping[str, Any]], Steps[Any]]]
 
 
-def deliver(session: Session, run: HandlerRun, operations: Operations) -> Steps[InboxState]:
+def deliver(
+    session: Session, run: HandlerRun, event: DomainEvent | None, operations: Operations
+) -> Steps[InboxState]:
     """
     Carry one claimed run out. Returns where it stands afterwards.
+
+    Args:
+        event: What it is to deliver, unless that is a message.
 
     Raises:
         StoreUnavailable: The store failed before anything of the run was written down.
@@ -52,7 +58,7 @@ def deliver(session: Session, run: HandlerRun, operations: Operations) -> Steps[
         if put_off is not None:
             yield from _performed(session, run, operations, *put_off)
         else:
-            after = yield from _handled(session, run)
+            after = yield from _handled(session, run, event)
     except StoreUnavailable:
         raise
     except Superseded:
@@ -77,14 +83,20 @@ def _performed(
         message = f"this client cannot put off {name}"
         raise ConfigurationError(message, operation="tx.later", field="operation")
     yield from operations[name](session.scoped(run.scope), arguments)
-    yield from transact(lambda tx: mark(tx, run, Outbox(run, run.scope), session))
+    yield from transact(lambda tx: take(tx, run))
 
 
-def _handled(session: Session, run: HandlerRun) -> Steps[tuple[Callable[[], Any], ...]]:
+def _handled(
+    session: Session, run: HandlerRun, event: DomainEvent | None
+) -> Steps[tuple[Callable[[], Any], ...]]:
     handler = session.handlers.of(run)
     if handler is None:
         raise ConfigurationError("no handler has this name any more", operation="Handlers")
-    delivery = Calling(session=session, run=run, handler=handler)
+    told = event if run.message is None else message_in(run)
+    if told is None:
+        message = "the event is gone from the store"
+        raise NotFound(message, operation="webhooks", reference=run.event_id)
+    delivery = Calling(session=session, run=run, handler=handler, told=told)
 
     def step(ports: Any) -> Any:
         # A plain function that no thread is there for runs in the transaction, in either colour.

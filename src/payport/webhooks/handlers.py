@@ -130,6 +130,7 @@ class Handlers:
                 environment=event.environment,
                 scope=event.scope,
                 due_at=at,
+                account=event.account or None,
             )
             for event in events
             for name in self.names_for(event)

@@ -141,6 +141,7 @@ def _row(session: Session, account: str, key: str, ref: str, now: datetime) -> I
         occurred_at=now,
         received_at=now,
         due_at=now,
+        received_for=account,
     )
 
 

@@ -138,6 +138,7 @@ class Outbox:
                 scope=self._scope,
                 message=text,
                 due_at=now,
+                account=self._run.account,
             )
             for number, (topic, text) in enumerate(self._made, 1)
         ]

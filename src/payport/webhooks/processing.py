@@ -17,7 +17,7 @@ from payport.domain.errors import PayportError, StoreUnavailable
 from payport.operations.steps import Steps, transact, transact_patiently
 from payport.storage.base import InboxRow, InboxState
 from payport.webhooks import hints
-from payport.webhooks.applying import Applied, apply_delivery, save_state, settle_tie
+from payport.webhooks.applying import Applied, apply_claimed, apply_delivery, save_state, settle_tie
 from payport.webhooks.reading import PROCESS, Read, read, read_alone
 from payport.webhooks.turns import failed, is_mine
 
@@ -110,9 +110,7 @@ def process_together(session: Session, claimed: Sequence[InboxRow]) -> Steps[lis
     if not plain:
         return list(claimed)
     try:
-        applied = yield from transact(
-            lambda tx: [apply_delivery(tx, session, row, said) for row, said in plain]
-        )
+        applied = yield from transact(lambda tx: _applied(tx, session, plain))
     except StoreUnavailable:
         raise
     except Exception:  # noqa: BLE001 - one delivery must not keep the others waiting
@@ -125,6 +123,15 @@ def process_together(session: Session, claimed: Sequence[InboxRow]) -> Steps[lis
             _log.warning("a tie about %s could not be settled: %s", row.ordering_key, error)
     ids = {row.id for row, _ in plain}
     return [row for row in claimed if row.id not in ids]
+
+
+def _applied(
+    tx: Transaction, session: Session, plain: Sequence[tuple[InboxRow, Read]]
+) -> list[Applied]:
+    facts = [said.facts for _, said in plain if said.facts is not None]
+    tags = [*(row.tag for row, _ in plain), *(one.tag for one in facts)]
+    tx.hold_payments({tag for tag in tags if tag is not None})
+    return [apply_claimed(tx, session, row, said) for row, said in plain]
 
 
 def _kept_back(tx: Transaction, session: Session, claimed: InboxRow) -> InboxState:

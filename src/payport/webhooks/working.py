@@ -15,7 +15,7 @@ from payport.storage.base import HandlerRun, InboxRow, InboxState
 from payport.webhooks.claiming import claim_due, claim_one, release
 from payport.webhooks.delivering import Operations, deliver
 from payport.webhooks.processing import process, process_together
-from payport.webhooks.run_claims import claim_due_runs, claim_runs_of, release_runs
+from payport.webhooks.run_claims import Claimed, claim_due_runs, claim_runs_of, release_runs
 
 if TYPE_CHECKING:
     from payport.operations.session import Session
@@ -27,6 +27,8 @@ R = TypeVar("R", InboxRow, HandlerRun)
 
 #: Claimed at once: so many share the commit of a claim, and wait for each other.
 BATCH: Final = 20
+#: Seconds after which what was claimed and not begun is given back: other workers may be idle.
+TURN: Final = 0.5
 
 
 def work_due(session: Session, operations: Operations, enough: Callable[[], bool]) -> Steps[int]:
@@ -49,8 +51,8 @@ def work_batch(session: Session, operations: Operations, enough: Callable[[], bo
         if enough():
             return tried
     for line in session.lines:
-        runs = yield from claim_due_runs(line, BATCH)
-        tried += yield from _delivered(session, operations, runs, enough)
+        claimed = yield from claim_due_runs(line, BATCH)
+        tried += yield from _delivered(session, operations, claimed, enough)
         if enough():
             break
     return tried
@@ -80,8 +82,8 @@ def work_one(session: Session, operations: Operations, row_id: str) -> Steps[Inb
     processed = yield from process(session.line(row.provider, "webhooks.process_one"), row)
     event_ids = [event.id for event in processed.events]
     if event_ids:
-        runs = yield from claim_runs_of(session, event_ids)
-        yield from _delivered(session, operations, runs, _never)
+        claimed = yield from claim_runs_of(session, event_ids)
+        yield from _delivered(session, operations, claimed, _never)
     return processed.state
 
 
@@ -92,13 +94,13 @@ def _never() -> bool:
 def _delivered(
     session: Session,
     operations: Operations,
-    runs: Sequence[HandlerRun],
+    claimed: Claimed,
     enough: Callable[[], bool],
 ) -> Steps[int]:
     def one(run: HandlerRun) -> Steps[InboxState]:
-        return deliver(session, run, operations)
+        return deliver(session, run, claimed.events.get(run.event_id), operations)
 
-    return _each(session, runs, one, release_runs, enough)
+    return _each(session, claimed.runs, one, release_runs, enough)
 
 
 def _each(
@@ -108,11 +110,14 @@ def _each(
     give_back: Callable[[Session, Sequence[R]], Steps[None]],
     enough: Callable[[], bool],
 ) -> Steps[int]:
-    """Work on each while its claim lasts; give the rest back, also if the store fails."""
+    """Work on each while the turn lasts; give the rest back, also if the store fails."""
     done = 0
+    monotonic = session.settings.clock.monotonic
+    until = monotonic() + TURN
     try:
         for row in claimed:
-            if enough() or not _is_fresh(session, row):
+            is_over = done > 0 and monotonic() >= until
+            if is_over or enough() or not _is_fresh(session, row):
                 break
             yield from work(row)
             done += 1

@@ -36,6 +36,7 @@ READS: Final = frozenset(
         "resolutions",
         "restorations",
         "runs_of",
+        "several_events",
     }
 )
 

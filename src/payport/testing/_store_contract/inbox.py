@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -80,6 +82,7 @@ class Inbox:
             trace=None,
             conflict=True,
             state=InboxState.QUARANTINED,
+            received_for=None,
         )
         assert _put(store, full, bare) == [None, None]
         assert store.transact(lambda tx: tx.delivery("dlv_1")) == full
@@ -148,6 +151,44 @@ class Inbox:
         with pytest.raises(StoreConflict):
             _save(store, samples.delivery())
 
+    def test_a_delivery_is_swapped_while_it_stands_as_it_was_claimed(self, store: Store) -> None:
+        """A late worker's write is refused, and one that knows nothing of a contradiction too."""
+        claimed = samples.delivery()
+        done = replace(claimed, state=InboxState.DONE, claimed_until=None, error=None)
+        other = samples.delivery("dlv_2")
+        since = [
+            replace(claimed, fencing=claimed.fencing + 1),
+            replace(claimed, conflict=True),
+            replace(claimed, state=InboxState.DEAD),
+        ]
+        _put(store, claimed, other)
+        for now in since:
+            _save(store, now)
+
+            def late(tx: Transaction) -> None:
+                tx.save_delivery(replace(other, tries=7))
+                tx.swap_delivery(claimed, done)
+
+            with pytest.raises(StoreConflict):
+                store.transact(late)
+            assert [_kept(store, name) for name in ("dlv_1", "dlv_2")] == [now, other]
+            _save(store, claimed)
+        store.transact(lambda tx: tx.swap_delivery(claimed, done))
+        assert _kept(store, "dlv_1") == done
+
+    def test_a_swap_that_is_refused_is_so_even_if_nobody_listens(self, store: Store) -> None:
+        claimed = samples.delivery()
+
+        def work(tx: Transaction) -> None:
+            tx.add_delivery(samples.delivery("dlv_2"))
+            with suppress(StoreConflict):
+                tx.swap_delivery(claimed, claimed)
+                tx.delivery("dlv_2")
+
+        with pytest.raises(StoreConflict):
+            store.transact(work)
+        assert store.transact(lambda tx: tx.delivery("dlv_2")) is None
+
     def test_due_deliveries_come_longest_due_first(self, store: Store) -> None:
         _put(
             store,
@@ -213,6 +254,14 @@ class Inbox:
         assert _due(store) == ["dlv_1"]
         assert _due(store, provider="other") == ["dlv_2"]
         assert _due(store, environment=Environment.LIVE) == ["dlv_3"]
+
+    def test_an_account_is_handed_its_own_and_what_is_nobodys(self, store: Store) -> None:
+        whose = {"dlv_1": "acct_1", "dlv_2": "acct_2", "dlv_3": None}
+        _put(store, *(samples.delivery(n, received_for=one) for n, one in whose.items()))
+        assert _due(store, account="acct_1") == ["dlv_1", "dlv_3"]
+        assert _due(store, account="acct_2", limit=1) == ["dlv_2"]
+        assert _due(store, account="acct_3") == ["dlv_3"]
+        assert _due(store) == ["dlv_1", "dlv_2", "dlv_3"]
 
     def test_many_deliveries_of_others_keep_nobody_waiting(self, store: Store) -> None:
         theirs = [
@@ -280,11 +329,10 @@ class Inbox:
         )
         later = samples.after(hours=1)
 
-        def reconsider(tx: Transaction) -> int:
-            return tx.reconsider(**samples.PLACE, ref="obj_1", now=later)
+        def reconsider(tx: Transaction) -> None:
+            tx.reconsider(**samples.PLACE, ref="obj_1", now=later)
 
-        assert store.transact(reconsider) == 1
-        assert store.transact(reconsider) == 0
+        store.transact(reconsider)
         due = replace(foreign, state=InboxState.DUE, tries=0, due_at=later, error=None)
         assert _kept(store, "dlv_1") == due
         assert [_kept(store, f"dlv_{n}").state for n in (2, 3, 4)] == ["foreign", "foreign", "dead"]
@@ -380,11 +428,16 @@ def _due_runs(
     return [(run.event_id, run.handler) for run in due]
 
 
+def _save_run(tx: Transaction, run: HandlerRun) -> None:
+    tx.save_handler_run(run)
+
+
 class Handlers:
     """A row for each handler and event."""
 
     def test_a_run_comes_back_equal(self, store: Store) -> None:
-        nothing: dict[str, Any] = dict.fromkeys(("message", "claimed_until", "error", "trace"))
+        unset = ("message", "claimed_until", "error", "trace", "account")
+        nothing: dict[str, Any] = dict.fromkeys(unset)
         dead = samples.run(handler="shop.mail", state=InboxState.DEAD, **nothing)
         _add(store, samples.run(), dead)
         assert store.transact(lambda tx: tx.handler_run("evt_1", "shop.paid")) == samples.run()
@@ -432,6 +485,25 @@ class Handlers:
         assert _due_runs(store) == [("evt_1", "shop.mail")]
         assert ("evt_1", "shop.paid") in _due_runs(store, until)
 
+    def test_a_run_is_swapped_while_it_stands_as_it_was_claimed(self, store: Store) -> None:
+        claimed = samples.run()
+        done = replace(claimed, state=InboxState.DONE, claimed_until=None)
+        _add(store, claimed, samples.run(handler="shop.mail"))
+        since = [replace(claimed, fencing=claimed.fencing + 1), replace(claimed, state=done.state)]
+
+        def swap(tx: Transaction) -> bool:
+            return tx.swap_handler_run(claimed, done)
+
+        for now in since:
+            store.transact(partial(_save_run, run=now))
+            assert not store.transact(swap)
+            assert store.transact(lambda tx: tx.handler_run("evt_1", "shop.paid")) == now
+        store.transact(partial(_save_run, run=claimed))
+        assert store.transact(swap)
+        assert store.transact(lambda tx: tx.handler_run("evt_1", "shop.paid")) == done
+        mail = store.transact(lambda tx: tx.handler_run("evt_1", "shop.mail"))
+        assert mail == samples.run(handler="shop.mail")
+
     def test_runs_of_others_are_left_to_them(self, store: Store) -> None:
         _add(
             store,
@@ -442,6 +514,18 @@ class Handlers:
         assert _due_runs(store, limit=1) == [("evt_3", "shop.paid")]
         assert _due_runs(store, provider="other") == [("evt_1", "shop.paid")]
         assert _due_runs(store, environment=Environment.LIVE) == [("evt_2", "shop.paid")]
+
+    def test_an_account_is_handed_its_own_runs_and_those_of_nobody(self, store: Store) -> None:
+        whose = {"evt_1": "acct_1", "evt_2": "acct_2", "evt_3": None}
+        _add(store, *(samples.run(name, account=one) for name, one in whose.items()))
+
+        def due(account: str | None, limit: int = 10) -> list[str]:
+            return [event for event, _ in _due_runs(store, limit=limit, account=account)]
+
+        assert due("acct_1") == ["evt_1", "evt_3"]
+        assert due("acct_2", limit=1) == ["evt_2"]
+        assert due("acct_3") == ["evt_3"]
+        assert due(None) == ["evt_1", "evt_2", "evt_3"]
 
     def test_runs_are_listed_latest_due_first(self, store: Store) -> None:
         _add(

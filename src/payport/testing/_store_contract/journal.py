@@ -313,6 +313,12 @@ def _add(store: Store, *events: DomainEvent, later: float = 0) -> list[str]:
     return [event.id for event in store.transact(lambda tx: tx.add_events(events, at=at))]
 
 
+def _taken(store: Store) -> None:
+    """A payment and its operation."""
+    store.transact(lambda tx: tx.save_payment(samples.payment(attempts=(samples.attempt(),))))
+    store.transact(lambda tx: tx.insert_operation(samples.operation()))
+
+
 class Events:
     """Domain events, each kept once."""
 
@@ -336,6 +342,54 @@ class Events:
         assert _add(store, again, samples.event("evt_2"), again) == ["evt_2"]
         assert store.transact(lambda tx: tx.event("evt_1")) == first
         assert len(store.transact(lambda tx: tx.events("pay_order_1"))) == 2  # noqa: PLR2004
+
+    def test_several_events_are_found_by_their_ids(self, store: Store) -> None:
+        many = [samples.event(f"evt_{number}") for number in range(45)]
+        _add(store, *many)
+        asked = [*(event.id for event in many[1:]), "evt_nowhere"]
+        found = store.transact(lambda tx: tx.several_events(asked))
+        assert found == {event.id: event for event in many[1:]}
+        assert store.transact(lambda tx: tx.several_events([])) == {}
+
+    def test_of_a_held_payment_an_event_is_kept_and_told_as_new_once(self, store: Store) -> None:
+        _taken(store)
+        _add(store, samples.event("evt_1"))
+        elsewhere = samples.event("evt_3", payment_id="pay_other")
+
+        def work(tx: Transaction) -> list[str]:
+            tx.hold_payments([samples.operation().key])
+            told = [samples.event(name) for name in ("evt_1", "evt_2", "evt_2")]
+            new = [*tx.add_events([*told, elsewhere], at=samples.NOW)]
+            return [event.id for event in [*new, *tx.add_events(told, at=samples.NOW)]]
+
+        assert store.transact(work) == ["evt_2", "evt_3"]
+        kept = store.transact(lambda tx: tx.events("pay_order_1"))
+        assert [event.id for event in kept] == ["evt_1", "evt_2"]
+
+    def test_what_is_read_of_a_held_payment_is_what_was_written(self, store: Store) -> None:
+        """Also what the transaction itself wrote; of others' writes it would wait for the end."""
+        _taken(store)
+        key = samples.operation().key
+
+        def work(tx: Transaction) -> None:
+            tx.hold_payments([key, "key_of_nothing"])
+            first = tx.payment("pay_order_1", lock=True)
+            assert first is not None
+            assert tx.payment_by_ref(first.provider, first.account, "obj_1") == first
+            tx.save_payment(first.evolve(description="changed"))
+            again = tx.payment("pay_order_1", lock=True)
+            assert again == first.evolve(description="changed", version=first.version + 1)
+            record = tx.operation_by_key(key)
+            assert record is not None
+            assert record == samples.operation()
+            tx.save_operation(replace(record, request_id="req_9"))
+            assert tx.operation_by_key(key) == replace(record, request_id="req_9")
+            assert tx.operation_by_key("key_of_nothing") is None
+
+        store.transact(work)
+        kept = store.transact(lambda tx: tx.payment("pay_order_1"))
+        assert kept is not None
+        assert kept.description == "changed"
 
     def test_an_event_given_twice_at_once_is_new_once(self, store: Store) -> None:
         assert _add(store, samples.event("evt_1"), samples.event("evt_1")) == ["evt_1"]

@@ -396,6 +396,7 @@ def delivery(name: str = "dlv_1", **changes: Any) -> InboxRow:
         "fencing": 3,
         "error": "the last try failed",
         "trace": "shop.py:7 in paid",
+        "received_for": "acct_2",
         **changes,
     }
     return InboxRow(**values)
@@ -423,6 +424,7 @@ def run(event_id: str = "evt_1", handler: str = "shop.paid", **changes: Any) -> 
         "fencing": 3,
         "error": "the last try failed",
         "trace": "shop.py:7 in paid",
+        "account": "acct_2",
         **changes,
     }
     return HandlerRun(**values)
