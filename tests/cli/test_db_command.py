@@ -51,7 +51,7 @@ def test_a_check_neither_migrates_nor_changes_an_older_file(cli, path, url):
     assert checks(ended)["schema"] == {
         "name": "schema",
         "ok": False,
-        "said": "version 0000, not 0001",
+        "said": "version 0000, not 0002",
         "problem": "run `payport db upgrade`",
     }
 
@@ -64,7 +64,7 @@ def test_an_upgrade_makes_the_tables_and_a_check_is_content(cli, path, url):
     assert list(ended.document) == ["kind", "ready", "checks"]
     assert (ended.document["kind"], ended.document["ready"]) == ("sqlite", True)
     assert {name: one["said"] for name, one in checks(ended).items() if name != "sqlite"} == {
-        "schema": "version 0001, which this payport uses",
+        "schema": "version 0002, which this payport uses",
         "journal mode": "wal",
         "synchronous": "full",
         "live sends": "never restored, as far as is known",

@@ -384,6 +384,16 @@ STORIES = (
         "captured in parts to the end",
         (buys(capture_method="manual"), captures(2000, "a"), captures(3000, "b")),
     ),
+    Story(
+        "a capture that fails later",
+        (
+            buys(Tokens.CAPTURE_FAILS, capture_method="manual"),
+            captures(2000, "a"),
+            captures(3000, "b"),
+            passes(days=4),
+        ),
+        _UNDONE,
+    ),
     Story("held and canceled", (buys(capture_method="manual"), cancels())),
     Story("held for too long", (buys(capture_method="manual"), passes(days=8))),
     Story(
@@ -398,6 +408,17 @@ STORIES = (
     Story(
         "refunds that come back",
         (buys(Tokens.REFUND_REVERSES), refunds(700, "a"), refunds(700, "b"), passes(days=3)),
+    ),
+    Story(
+        "refunds that come back, and one from elsewhere",
+        (
+            buys(Tokens.REFUND_REVERSES),
+            refunds(700, "a"),
+            passes(days=3),
+            refunds(300, "b"),
+            happens(lambda world, ref: world.bank.refund(ref, usd(200))),
+            passes(days=3),
+        ),
     ),
     Story("a refund that takes long", (buys(Tokens.REFUND_PENDING), refunds(900, "a"))),
     Story(
