@@ -498,13 +498,21 @@ def read_request(connection: socket.socket) -> bytes:
     """A whole request, so that what is answered is answered after it."""
     data = b""
     while b"\r\n\r\n" not in data:
-        data += connection.recv(65_536)
+        data += received(connection)
     head, _, body = data.partition(b"\r\n\r\n")
     lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")]
     wanted = int(lengths[0].split(b":")[1]) if lengths else 0
     while len(body) < wanted:
-        body += connection.recv(65_536)
+        body += received(connection)
     return head + b"\r\n\r\n" + body
+
+
+def received(connection: socket.socket) -> bytes:
+    """What came. A connection that was closed ends its server, which would ask for ever."""
+    part = connection.recv(65_536)
+    if not part:
+        raise ConnectionError("closed by the client")
+    return part
 
 
 def whole(body: bytes, *, length: int | None = None) -> bytes:
