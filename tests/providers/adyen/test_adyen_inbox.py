@@ -14,6 +14,7 @@ from payport import Handlers, StoreUnavailable, UnmappedEvent, WebhookRejected
 from payport.providers.deliveries import WebhookRequest
 from payport.storage.base import InboxState
 from payport.storage.memory_inbox import MemoryInbox
+from payport.storage.running import ThroughDriver
 from payport.storage.sql_inbox import SqlInbox
 from payport.testing.adyen_simulator import HMAC_KEY, signature
 from payport.webhooks.inbox import ReceiptStatus
@@ -92,21 +93,41 @@ def test_all_are_stored_in_one_transaction_or_none(
     shop: Shop, batch: WebhookRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A store that fails at the third row has kept none: the answer is 503, and all come again."""
-    kind = MemoryInbox if shop.place == "memory" else SqlInbox
-    add, calls = kind.add_delivery, []
+    calls: list[object] = []
+    refuse_the_last(shop.place, calls, monkeypatch)
+    with pytest.raises(StoreUnavailable):
+        shop.receive(batch)
+    assert calls
+    monkeypatch.undo()
+    assert not rows(shop)
+    assert len(shop.receive(batch).ids) == 3
+
+
+def refuse_the_last(place: str, calls: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the store write two of three rows, and fail."""
+    full = StoreUnavailable("the disk is full", operation="store")
+    if place.startswith("sqlite"):  # two rows in one statement, and one more
+        run = ThroughDriver.run
+
+        def refusing(self: ThroughDriver, said: str, values: Any = ()) -> Any:
+            if said.startswith("INSERT INTO payport_inbox"):
+                calls.append(said)
+                if len(calls) == 2:
+                    raise full
+            return run(self, said, values)
+
+        monkeypatch.setattr(ThroughDriver, "run", refusing)
+        return
+    kind = MemoryInbox if place == "memory" else SqlInbox
+    add = kind.add_delivery
 
     def failing(self: Any, row: Any) -> Any:
         calls.append(row)
         if len(calls) == 3:
-            raise StoreUnavailable("the disk is full", operation="store")
+            raise full
         return add(self, row)
 
     monkeypatch.setattr(kind, "add_delivery", failing)
-    with pytest.raises(StoreUnavailable):
-        shop.receive(batch)
-    monkeypatch.undo()
-    assert not rows(shop)
-    assert len(shop.receive(batch).ids) == 3
 
 
 def test_an_item_of_another_merchant_account_is_put_aside(shop: Shop) -> None:

@@ -56,7 +56,10 @@ def message(connection: socket.socket) -> bytes:
     lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
     length = int(lengths[0].partition(b":")[2]) if lengths else 0
     while len(body) < length:
-        body += connection.recv(65_536)
+        part = connection.recv(65_536)
+        if not part:
+            return b""
+        body += part
     return head + b"\r\n\r\n" + body
 
 
