@@ -9,7 +9,8 @@ mkdir -p build
 contracts="tests/providers/stripe/test_stripe_contract.py tests/providers/stripe/test_stripe_socket_contract.py"
 contracts="$contracts tests/providers/adyen/test_adyen_contract.py"
 contracts="$contracts tests/providers/adyen/test_adyen_socket_contract.py"
-gated="tests/domain tests/providers tests/operations tests/client tests/webhooks/test_receiving.py"
+gated="tests/domain tests/providers tests/operations tests/client"
+gated="$gated tests/webhooks/test_receiving.py tests/webhooks/test_processing.py tests/webhooks/test_workers.py"
 kit="tests/testing tests/storage $contracts"
 
 # What a test prints is caught at sys.stdout, not at the descriptor: with tens of thousands of
