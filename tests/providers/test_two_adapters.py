@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from payport import InvalidRequest, Money, Payport
-from payport.providers.adyen import AdyenProvider
+from payport.providers.adyen import AdyenProvider, payment_method_from
 from payport.providers.routing import Router, Rule
 from payport.providers.stripe import StripeProvider
 from payport.storage.memory import MemoryStore
@@ -14,6 +14,15 @@ from payport.testing.adyen_simulator import HMAC_KEY
 ACCOUNT = "ShopECOM"
 PRICE = Money(4_999, "EUR")
 BACK = "https://shop.example/back"
+ENCRYPTED = {
+    "paymentMethod": {
+        "type": "scheme",
+        "encryptedCardNumber": "test_4111111111111111",
+        "encryptedExpiryMonth": "test_03",
+        "encryptedExpiryYear": "test_2030",
+        "encryptedSecurityCode": "test_737",
+    },
+}
 
 
 class Shop:
@@ -78,15 +87,25 @@ def test_a_saved_method_of_the_first_never_goes_to_the_second(shop):
         shop.buy(only, "pm_card_visa", "order_2")
 
 
-def test_a_refused_connection_goes_to_the_other_one(shop):
+@pytest.mark.parametrize("is_open", [True, False], ids=["away", "there"])
+def test_a_token_of_the_second_never_goes_to_the_first(shop, is_open):
+    """Stored at Adyen its id begins with nothing; what a browser encrypted is nobody else's."""
     pay = shop.client(RULES)
-    pay.breakers["stripe"].open()
-    paid = shop.buy(pay, "PMCARDOK")
-    assert (paid.provider, paid.status) == ("adyen", "succeeded")
-    (row,) = pay.operations.list()
-    assert row.route == (
-        "adyen: nothing was sent to stripe (its breaker is open); rule 2 (every payment)"
-    )
+    if is_open:
+        pay.breakers["stripe"].open()
+    encrypted = payment_method_from(ENCRYPTED)
+    stored, collected = shop.buy(pay, "PMCARDOK"), shop.buy(pay, encrypted, "order_2")
+    assert (stored.provider, collected.provider) == ("adyen", "adyen")
+    routes = {row.payment_id: row.route for row in pay.operations.list()}
+    assert routes[stored.id].startswith("adyen: not stripe, which cannot: stripe has no payment")
+    assert encrypted not in repr([(row.command, row.request) for row in pay.operations.list()])
+    assert shop.stripe.bank.payments == ()
+    only = shop.client([Rule("stripe")])
+    with pytest.raises(InvalidRequest, match="payment_method") as refused:
+        shop.buy(only, "PMCARDOK", "order_9")
+    assert "PMCARDOK" not in str(refused.value)
+    with pytest.raises(InvalidRequest, match="adyen, which takes no new payments"):
+        shop.buy(only, encrypted, "order_9")
     assert shop.stripe.bank.payments == ()
 
 
@@ -118,7 +137,9 @@ def test_webhooks_and_refunds_of_both_find_their_way(shop):
     assert pay.webhooks.stats().deliveries["dead"] == 0
 
 
-def test_a_connection_that_is_refused_on_the_wire_moves_the_payment(shop):
+def test_a_connection_that_is_refused_on_the_wire_moves_the_payment(shop, monkeypatch):
+    """Paid by the token of a vault that both know, which is neither's own."""
+    monkeypatch.setattr("payport.providers.stripe.spec._METHODS", ())
     stripe_script = shop.stripe.new_script()
     stripe = StripeProvider(
         api_key="sk_test_obviouslyfake",

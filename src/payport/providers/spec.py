@@ -156,6 +156,8 @@ class ProviderSpec:
         currencies: What it takes, by ISO 4217; None where it is not told.
         token_prefixes: What its names of payment methods and customers begin with, where that tells
             them from every other provider's; none where it does not.
+        method_prefixes: What each of its names of payment methods begins with, one of them: another
+            name is refused before anything is sent. None where they begin with anything.
         rates: How many requests a second to send at most, by environment; no limit of our own where
             none is named. Below what the provider allows, so that it does not have to refuse.
         unstorable: Names of request fields that must never enter a journal. A request that holds
@@ -181,6 +183,7 @@ class ProviderSpec:
     rates: Mapping[Environment, int] = field(default_factory=dict[Environment, int])
     currencies: frozenset[str] | None = None
     token_prefixes: tuple[str, ...] = ()
+    method_prefixes: tuple[str, ...] = ()
     unstorable: frozenset[str] = frozenset()
     signs_webhooks: bool = True
     takes_action_results: bool = False
@@ -213,11 +216,12 @@ class ProviderSpec:
         Raises:
             UnsupportedOperation: It lacks a capability that the command needs.
             InvalidRequest: The amount is more than it accepts, or finer, or in a currency that it
-                does not take.
+                does not take; or the payment method is no name of its own.
         """
         for capability in needed_capabilities(command):
             self.require(capability, operation=command.operation)
         self._check_extras(command)
+        self._check_method(command)
         amount = _amount(command)
         if self.currencies is not None and amount.currency not in self.currencies:
             raise InvalidRequest(
@@ -240,6 +244,20 @@ class ProviderSpec:
                 f"{self.name} takes multiples of {Money(step, amount.currency)}: round {amount}",
                 operation=command.operation,
                 field="amount",
+                provider=self.name,
+            )
+
+    def _check_method(self, command: Command) -> None:
+        if not self.method_prefixes or not isinstance(command, CreatePayment | ConfirmPayment):
+            return
+        method = command.terms.payment_method
+        if method is not None and not method.startswith(self.method_prefixes):
+            # It may be what another processor's page collected, so it is not repeated.
+            begins = ", ".join(self.method_prefixes)
+            raise InvalidRequest(
+                f"{self.name} has no payment method of such a name: its own begin with {begins}",
+                operation=command.operation,
+                field="payment_method",
                 provider=self.name,
             )
 

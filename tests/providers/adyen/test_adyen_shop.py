@@ -212,6 +212,24 @@ def test_a_lost_answer_to_a_result_is_told_by_the_webhook(shop: Shop) -> None:
     assert not shop.get().unresolved
 
 
+@pytest.mark.parametrize("completed_first", [False, True])
+def test_a_result_of_another_order_pays_nothing_of_this_one(
+    shop: Shop,
+    completed_first: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    big = shop.buy("big", method="PMCARDAUTHENTICATE")
+    cheap = shop.buy("cheap", method="PMCARDAUTHENTICATE")
+    result = {"redirectResult": shop.simulator.redirect_result("cheap")}
+    if completed_first:
+        assert shop.do(shop.pay.payments.confirm(cheap.id, action_result=result)).is_paid
+    with pytest.raises(InvalidRequest, match="of another payment"):
+        shop.do(shop.pay.payments.confirm(big.id, action_result=result))
+    shop.deliver()
+    assert not shop.get("big").is_paid
+    assert shop.get("cheap").is_paid
+    assert not shop.get("big").unresolved
+
+
 def test_a_result_is_never_stored(shop: Shop) -> None:
     intent = shop.buy(method="PMCARDAUTHENTICATE")
     token = shop.simulator.redirect_result("order_1")

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from payport.domain.errors import ConfigurationError, WebhookRejected
 from payport.domain.facts import AttemptStatus, CaptureStatus, DisputeStatus, RefundStatus
 from payport.domain.identifiers import Environment
+from payport.domain.money import Money
 from payport.providers.adyen import (
     AdyenProvider,
     StoredMethod,
@@ -145,6 +146,32 @@ def test_a_part_that_was_authorised_is_no_more() -> None:
     told = facts_of(item("AUTHORISATION", additionalData=more))
     assert [a.authorized.minor for a in told.attempts] == [600]
     assert [c.amount.minor for c in told.captures] == [600]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"authorisedAmountValue": "99999999", "authorisedAmountCurrency": "EUR"},
+        {"authorisedAmountValue": "1000", "authorisedAmountCurrency": "USD"},
+        {"authorisedAmountValue": "0", "authorisedAmountCurrency": "EUR"},
+        {"authorisedAmountValue": "600"},
+    ],
+    ids=["more", "other money", "nothing", "of no currency"],
+)
+def test_what_nobody_signed_makes_no_more_and_no_other_money(more: dict[str, str]) -> None:
+    told = facts_of(item("AUTHORISATION", additionalData=more))
+    assert [a.authorized for a in told.attempts] == [Money(1_000, "EUR")]
+    assert [c.amount for c in told.captures] == [Money(1_000, "EUR")]
+
+
+@pytest.mark.parametrize("code", ["CANCELLATION", "TECHNICAL_CANCEL", "EXPIRE"])
+@pytest.mark.parametrize("reference", [PAYMENT, "pp1_cancel.xa"])
+def test_what_is_canceled_was_not_captured_by_itself(code: str, reference: str) -> None:
+    more = {"originalReference": "P1", "merchantReference": reference}
+    told = facts_of(item(code, **more))
+    assert [(c.ref, c.status) for c in told.captures] == [("P1", CaptureStatus.FAILED)]
+    for mark in (HELD, "pp1_cancel.x"):
+        assert not facts_of(item(code, **{**more, "merchantReference": mark})).captures
 
 
 def test_a_refusal_is_told_by_its_words() -> None:
@@ -343,6 +370,14 @@ def test_what_is_told_again_is_known_and_what_happens_again_is_not() -> None:
     first, again, other, undone = provider().parse_webhook(request, now=NOW)
     assert first.dedupe_key == again.dedupe_key
     assert len({one.dedupe_key for one in (first, other, undone)}) == 3
+
+
+def test_an_old_item_under_another_date_is_known() -> None:
+    """Nobody signs the date: an item that was heard before says nothing new under a later one."""
+    taken = item("CAPTURE", originalReference="P1", pspReference="C1")
+    later = {**taken, "eventDate": "2026-03-09T13:00:00+01:00"}
+    first, again = provider().parse_webhook(signed(batch(taken, later)), now=NOW)
+    assert (first.dedupe_key, first.fingerprint) == (again.dedupe_key, again.fingerprint)
 
 
 def test_one_item_that_is_not_signed_rejects_the_batch() -> None:

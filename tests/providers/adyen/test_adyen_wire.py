@@ -251,6 +251,18 @@ def test_every_result_is_known_or_unknown(wire: Wire, word: str) -> None:
     assert not outcome.facts.captures
 
 
+def test_an_authorisation_after_an_action_has_to_say_whose_it_is(wire: Wire) -> None:
+    body = {"resultCode": "Authorised", "pspReference": "PSP0000000000001"}
+    wire.told(200, body)
+    outcome = wire.provider().confirm_payment(DETAILS, CALL)
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is FailureKind.UNKNOWN
+    wire.told(200, {**body, "merchantReference": "pp1_another.a1"})
+    outcome = wire.provider().confirm_payment(DETAILS, CALL)
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is FailureKind.INVALID_REQUEST
+
+
 def test_a_part_that_was_authorised_is_held_alone(wire: Wire) -> None:
     body = {
         "resultCode": "PartiallyAuthorised",

@@ -14,10 +14,11 @@ from typing import Final, TypeAlias
 
 from payport.domain.facts import Facts
 from payport.domain.identifiers import Environment
-from payport.providers.adyen.errors import failure_from, unreadable
+from payport.providers.adyen.errors import failure_from, of_another, unreadable
 from payport.providers.adyen.facts import (
     cancel_facts,
     capture_facts,
+    is_about,
     payment_facts,
     refund_facts,
     session_facts,
@@ -102,7 +103,9 @@ class AdyenAdapter(Adapter):
         named = Reference.read(command.payment_ref) or reference_of(command, key)
         amount = command.terms.amount
         return self._told(
-            self._ask.details(command, key), lambda d, at: payment_facts(d, named, amount, at)
+            self._ask.details(command, key),
+            lambda d, at: payment_facts(d, named, amount, at),
+            about=named,
         )
 
     def _paid(self, command: CreatePayment | ConfirmPayment, key: str) -> Exchange[Outcome]:
@@ -131,12 +134,21 @@ class AdyenAdapter(Adapter):
         request = self._ask.refund(command, key)
         return self._told(request, lambda d, at: refund_facts(d, command, key, at))
 
-    def _told(self, request: Request, read: _Reading) -> Exchange[Outcome]:
-        """One request, and the facts in its answer."""
+    def _told(
+        self, request: Request, read: _Reading, *, about: Reference | None = None
+    ) -> Exchange[Outcome]:
+        """
+        One request, and the facts in its answer.
+
+        Args:
+            about: The payment that the answer has to be about, where the request does not name it.
+        """
         response = yield request
         document = document_from(response)
         if response.status not in _OK:
             return failure_from(response, document)
+        if about is not None and not is_about(document, about):
+            return of_another(response, document)
         answered_at = provider_time(response)
         try:
             # Without a date it is as old as can be, and stands over nothing.

@@ -19,7 +19,7 @@ from payport.providers.adyen.objects import Document, provider_time, psp_in, wor
 from payport.providers.exchange import Response
 from payport.providers.outcomes import Failure
 
-__all__ = ["BY_CODE", "BY_STATUS", "TRANSIENT_HEADER", "failure_from", "unreadable"]
+__all__ = ["BY_CODE", "BY_STATUS", "TRANSIENT_HEADER", "failure_from", "of_another", "unreadable"]
 
 #: Says that the same request under the same key may have another answer a little later.
 TRANSIENT_HEADER: Final = "transient-error"
@@ -79,6 +79,23 @@ def unreadable(response: Response, error: BaseException | None = None) -> Failur
         request_id=psp_in(response.headers, "pspreference"),
         provider_time=provider_time(response),
         cause=error,
+    )
+
+
+def of_another(response: Response, document: Document) -> Failure:
+    """
+    The failure that an answer is which is about another payment, or does not say about which.
+
+    What a customer brings back names its payment in a way that only Adyen reads: a customer may
+    hand in for one order what was done for another one, which did nothing for this one.
+    """
+    if not isinstance(document.get("merchantReference"), str):
+        return unreadable(response)
+    return Failure(
+        kind=FailureKind.INVALID_REQUEST,
+        message="the result that was handed in is of another payment: hand it in for that one",
+        request_id=psp_in(document),
+        provider_time=provider_time(response),
     )
 
 

@@ -68,12 +68,19 @@ def _authorisation(item: Item) -> Facts | None:
 
 
 def _authorized(item: Item) -> Money:
-    """What was authorised: less than the amount where the issuer approved a part."""
+    """
+    What was authorised: less than the amount where the issuer approved a part.
+
+    The part is said outside of what is signed, so it is believed only where it is one: money of the
+    same currency, and less than what is signed.
+    """
+    signed = amount_of(item)
     more = object_in(item.document, "additionalData")
-    value = word(more.get("authorisedAmountValue"))
-    if value is None or not value.isdecimal():
-        return amount_of(item)
-    return money_of(int(value), more["authorisedAmountCurrency"], EXPONENTS)
+    value, currency = word(more.get("authorisedAmountValue")), more.get("authorisedAmountCurrency")
+    if value is None or not value.isdecimal() or currency != signed.currency:
+        return signed
+    part = money_of(int(value), signed.currency, EXPONENTS)
+    return part if 0 < part.minor < signed.minor else signed
 
 
 def _adjusted(item: Item) -> Facts | None:
@@ -86,9 +93,28 @@ def _ended(status: AttemptStatus) -> _Translation:
     def translate(item: Item) -> Facts | None:
         if not item.success:
             return None
-        return about(item, attempts=(_attempt(item, item.payment, status, amount_of(item)),))
+        attempt = _attempt(item, item.payment, status, amount_of(item))
+        return about(item, attempts=(attempt,), captures=_undone(item))
 
     return translate
+
+
+def _undone(item: Item) -> tuple[CaptureFact, ...]:
+    """
+    What a cancellation undoes of a payment that is captured by itself, which was taken for captured
+    as it was authorised: there is no such capture any more.
+    """
+    if item.reference is None or not item.reference.is_automatic:
+        return ()
+    capture = CaptureFact(
+        ref=item.payment,
+        attempt_ref=item.payment,
+        status=CaptureStatus.FAILED,
+        amount=amount_of(item),
+        at=item.at,
+        raw=Sealed(item.document),
+    )
+    return (capture,)
 
 
 def _reversed(item: Item) -> Facts | None:

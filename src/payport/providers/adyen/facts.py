@@ -36,6 +36,7 @@ __all__ = [
     "authorized_facts",
     "cancel_facts",
     "capture_facts",
+    "is_about",
     "payment_facts",
     "refund_facts",
     "session_facts",
@@ -64,6 +65,14 @@ RESULTS: Final[Mapping[str, AttemptStatus]] = MappingProxyType(
 #: it goes by its reference: "you will get this value in the /payments/details response".
 _FINAL: Final = frozenset({_A.AUTHORIZED, _A.DECLINED, _A.FAILED})
 _DECLINED: Final = frozenset({_A.DECLINED, _A.FAILED})
+
+
+def is_about(document: Document, reference: Reference) -> bool:
+    """Whether an answer is about the payment, or says neither that nor that it was authorised."""
+    told = document.get("merchantReference")
+    if told is None:
+        return RESULTS.get(str(document.get("resultCode"))) is not _A.AUTHORIZED
+    return bool(told == reference.text)
 
 
 def payment_facts(document: Document, reference: Reference, amount: Money, at: datetime) -> Facts:

@@ -21,7 +21,7 @@ LONGEST: Final = 80
 
 _REFERENCE: Final = re.compile(
     r"(?P<key>[A-Za-z0-9_-]{1,64})\."
-    r"(?:(?P<mode>[am])(?P<session>s?)(?P<attempt>[1-9][0-9]{0,5})|f(?P<authorized>[0-9]{1,12})|[cxr])"
+    r"(?:(?P<mode>[am])(?P<session>s?)(?P<attempt>[1-9][0-9]{0,5})|f(?P<authorized>[0-9]{1,12})|x(?P<undone>a?)|[cr])"
 )
 _MODES: Final = {CaptureMethod.AUTOMATIC: "a", CaptureMethod.MANUAL: "m"}
 
@@ -41,9 +41,9 @@ def of_capture(key: str, authorized: int | None) -> str:
     return f"{key}.c" if authorized is None else f"{key}.f{authorized}"
 
 
-def of_cancel(key: str) -> str:
-    """The reference of a cancellation."""
-    return f"{key}.x"
+def of_cancel(key: str, *, automatic: bool = False) -> str:
+    """The reference of a cancellation; of a payment that is captured by itself, if it is one."""
+    return f"{key}.xa" if automatic else f"{key}.x"
 
 
 def of_refund(key: str) -> str:
@@ -60,7 +60,8 @@ class Reference:
         text: All of it.
         key: The operation's idempotency key.
         attempt: The number of the attempt, of a payment.
-        is_automatic: Whether the payment is captured by itself.
+        is_automatic: Whether the payment is captured by itself; of a cancellation, whether that is
+            known of the payment.
         is_session: Whether the payment is a session, in which a customer may try several times.
         authorized: Of a last capture: all that was authorised, in minor units.
     """
@@ -88,7 +89,7 @@ class Reference:
             text=found[0],
             key=found["key"],
             attempt=int(attempt) if attempt is not None else None,
-            is_automatic=found["mode"] == "a",
+            is_automatic="a" in (found["mode"], found["undone"]),
             is_session=found["session"] == "s",
             authorized=int(authorized) if authorized is not None else None,
         )

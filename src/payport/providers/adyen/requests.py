@@ -104,8 +104,10 @@ class Requests:
         cancels or refunds as it turns out; of one that only its name is known of, by that name.
         """
         operation = str(command.operation)
-        body: dict[str, Any] = {"reference": references.of_cancel(key)}
         named = named_by(command)
+        lost = Reference.read(named)
+        automatic = lost is not None and lost.is_automatic
+        body: dict[str, Any] = {"reference": references.of_cancel(key, automatic=automatic)}
         if named is not None:
             if not self._settings.cancel_lost:
                 raise UnsupportedOperation(

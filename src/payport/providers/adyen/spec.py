@@ -116,6 +116,8 @@ def spec_with(*, multicapture: bool, cancel_lost: bool) -> ProviderSpec:
             description_length=80,
             token_length=32_768,
         ),
+        # Ids of stored methods begin with nothing of their own; whatever else is paid with does.
+        token_prefixes=("adyen:",),
         exponents=EXPONENTS,
         currencies=CURRENCIES,
         unstorable=UNSTORABLE,

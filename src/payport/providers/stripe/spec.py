@@ -61,7 +61,8 @@ _METADATA_KEYS: Final = 47
 
 #: What names of payment methods and customers begin with, older kinds included: a router sends
 #: them nowhere else. https://docs.stripe.com/api/payment_methods
-_TOKENS: Final = ("pm_", "cus_", "card_", "src_", "tok_", "ba_")
+_METHODS: Final = ("pm_", "card_", "src_", "tok_", "ba_")
+_TOKENS: Final = (*_METHODS, "cus_")
 
 
 def spec_with(*, multicapture: bool) -> ProviderSpec:
@@ -93,6 +94,7 @@ def spec_with(*, multicapture: bool) -> ProviderSpec:
             Resolution.REVIEW,
         ),
         token_prefixes=_TOKENS,
+        method_prefixes=_METHODS,
         limits=Limits(max_amount=_MOST, metadata_keys=_METADATA_KEYS),
         exponents=EXPONENTS,
         steps=STEPS,
