@@ -70,7 +70,7 @@ class OverASocket:
     bank: Any
 
     def __init__(self, make: Callable[..., Any], switchboard: Switchboard) -> None:
-        super().__init__(make)  # type: ignore[call-arg]
+        super().__init__(make)  # type: ignore[call-arg]  # the harness is the next class
         self._switchboard = switchboard
         self._switchboard.clear()
 

@@ -29,8 +29,8 @@ S = TypeVar("S")
 
 _FAKE_SCOPE = "test"
 _MEMORY = "memory"
+#: Seconds that a deadline or a time-out may be, at most.
 _LONGEST = 600.0
-"""Seconds that a deadline may be."""
 
 
 def _is_router(provider: object) -> bool:

@@ -215,7 +215,7 @@ def test_a_lost_answer_to_a_result_is_told_by_the_webhook(shop: Shop) -> None:
 @pytest.mark.parametrize("completed_first", [False, True])
 def test_a_result_of_another_order_pays_nothing_of_this_one(
     shop: Shop,
-    completed_first: bool,  # noqa: FBT001 - a parameter
+    completed_first: bool,  # noqa: FBT001 - pytest passes it by name
 ) -> None:
     big = shop.buy("big", method="PMCARDAUTHENTICATE")
     cheap = shop.buy("cheap", method="PMCARDAUTHENTICATE")
